@@ -1,0 +1,86 @@
+# Everything a person or CI runs has a name here. Each command first makes .venv, if that is not up to date.
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+SYNCED := $(VENV)/.synced
+ARGS ?=
+
+CODE := $(wildcard src tests examples benchmarks)
+GATED := core persist
+GATE := 95
+VERSIONS := 3.11 3.12 3.13
+NEED_VENV := $(SYNCED)
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench format coverage test-all lock clean $(VENV)
+
+help: ## List the commands
+	@echo "usage: make COMMAND [ARGS=\"...\"]"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(NEED_VENV) ## Import flash cards while the worker is killed again and again (ARGS="--kills 3 --file my.csv")
+	@$(PYTHON) examples/demo.py $(ARGS)
+
+test: $(NEED_VENV) ## Run the tests and hold the coverage (ARGS="-k name" runs a part, without coverage)
+ifeq ($(strip $(ARGS)),)
+	@rm -f .coverage .coverage.*
+	@$(PYTHON) -m coverage run -m pytest -n auto --dist worksteal
+	@$(MAKE) coverage
+else
+	@$(PYTHON) -m pytest $(ARGS)
+endif
+
+lint: $(NEED_VENV) ## Check style, formatting, types and layers
+	@$(PYTHON) -m ruff check
+	@$(PYTHON) -m ruff format --check
+	@$(PYTHON) -m mypy $(CODE)
+	@$(VENV)/bin/lint-imports --no-logo
+
+bench: $(NEED_VENV) ## Measure the core and the durable runs
+	@$(PYTHON) benchmarks/core.py $(ARGS)
+	@$(PYTHON) benchmarks/durable.py $(ARGS)
+
+format: $(NEED_VENV) ## Format the code and repair what ruff can repair
+	@$(PYTHON) -m ruff check --fix --exit-zero
+	@$(PYTHON) -m ruff format
+
+coverage: $(NEED_VENV) ## Show the last test run's coverage; core and persist must hold 95 %
+	@if ls .coverage.* >/dev/null 2>&1; then $(PYTHON) -m coverage combine --quiet; fi
+	@status=0; \
+	for package in $$(cd src/cnstra && ls -d */ | tr -d /); do \
+		case " $(GATED) " in *" $$package "*) gate=$(GATE);; *) gate=0;; esac; \
+		total=$$($(PYTHON) -m coverage report --include="*/cnstra/$$package/*" --format=total --fail-under=0) || continue; \
+		verdict=$$(awk -v t="$$total" -v g="$$gate" 'BEGIN { print (t < g) ? "  BELOW " g " %" : "" }'); \
+		printf 'coverage  %-10s %5s %%%s\n' "$$package" "$$total" "$$verdict"; \
+		if [ -n "$$verdict" ]; then \
+			$(PYTHON) -m coverage report --include="*/cnstra/$$package/*"; status=1; \
+		fi; \
+	done; \
+	exit $$status
+
+test-all: ## Run the tests on every Python of 3.11, 3.12 and 3.13 that is on this machine
+	@for version in $(VERSIONS); do \
+		found=; \
+		for candidate in "python$$version" "$$HOME"/.pyenv/versions/$$version.*/bin/python; do \
+			if "$$candidate" -c pass >/dev/null 2>&1; then found=$$candidate; break; fi; \
+		done; \
+		if [ -z "$$found" ]; then echo "Python $$version: not on this machine"; continue; fi; \
+		BOOTSTRAP_PYTHON="$$found" requirements/bootstrap.sh "$(VENV)-$$version" || exit 1; \
+		"$(VENV)-$$version/bin/python" -m pytest -n auto --dist worksteal -q $(ARGS) || exit 1; \
+	done
+
+lock: $(NEED_VENV) ## Renew the pinned versions in requirements/dev.txt
+	@uv=$(VENV)/bin/uv; [ -x $$uv ] || uv=uv; \
+	$$uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header \
+		--no-annotate pyproject.toml requirements/dev.in --output-file requirements/dev.txt
+
+clean: ## Remove the environments, the caches and what was built
+	@rm -rf $(VENV) $(VENV)-3.* build dist .coverage .coverage.* .hypothesis .*_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV): $(SYNCED)
+	@:
+
+$(SYNCED): requirements/dev.txt requirements/uv.txt requirements/bootstrap.sh pyproject.toml
+	@requirements/bootstrap.sh $(VENV)

@@ -1,0 +1,1 @@
+"""The engine in memory: signals, neurons, the network, the scheduler. Imports nothing but the standard library."""

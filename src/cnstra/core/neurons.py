@@ -1,0 +1,418 @@
+"""Neurons: an axon that may be emitted on, and dendrites that take signals in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
+
+from cnstra.core.axons import Axon, build_axon, collaterals_of
+from cnstra.core.generics import C, G, PaddedGeneric
+from cnstra.core.handlers import Handler, HandlerReturn, arity_of, is_asynchronous, require_handler
+from cnstra.core.modality import AfferentPath, Modality, ModalityResponse, ModalityRoute
+from cnstra.core.signals import Collateral, require_collateral
+from cnstra.errors import BindingError, GraphError
+
+if TYPE_CHECKING:
+    from cnstra.core.context import HandlerContext
+
+__all__ = ["Dendrite", "Neuron", "NeuronFactory", "neuron", "neuron_factory", "with_ctx", "with_global"]
+
+A = TypeVar("A")
+P = TypeVar("P")
+H = TypeVar("H", bound=Callable[..., HandlerReturn])
+K = TypeVar("K", bound=type)
+X = TypeVar("X", bound=Axon)
+CT = TypeVar("CT")
+GT = TypeVar("GT")
+
+
+class Dendrite:
+    """A handler and the one collateral that it is bound to.
+
+    Attributes:
+        collateral: The channel that it listens on.
+        response: The handler, as it was given; it may be called directly.
+        arity: How many of (payload, axon, ctx) the handler takes.
+        is_asynchronous: Whether the handler is known to return an awaitable.
+        in_thread: Whether it runs in a thread of the event loop's default executor.
+    """
+
+    __slots__ = ("arity", "collateral", "in_thread", "is_asynchronous", "response")
+
+    def __init__(self, collateral: Collateral[Any], response: Callable[..., Any], where: str, *, in_thread: bool) -> None:
+        self.collateral = collateral
+        self.response = require_handler(response, where)
+        if isinstance(response, ModalityResponse):
+            self.arity, asynchronous = 3, response.is_asynchronous
+        else:
+            self.arity, asynchronous = arity_of(response, where), is_asynchronous(response)
+        if in_thread and asynchronous:
+            raise GraphError(f"{where} is asynchronous; in_thread=True is for functions that block")
+        self.in_thread = in_thread
+        self.is_asynchronous = asynchronous or in_thread
+
+    def __repr__(self) -> str:
+        return f"<Dendrite on {self.collateral.label}>"
+
+
+class Neuron(PaddedGeneric, Generic[A, C, G]):
+    """A step of the graph: what it may emit, and what it does with what it receives.
+
+    `neuron` makes it; its methods add to it and return it, so that they chain. It is frozen when a CNS is built of it.
+
+    Attributes:
+        axon: The collaterals that it may emit.
+        name: For logs and errors; stored names are given by the registry.
+        context_type: The declared type of its context value (`with_ctx`), or ``None``.
+    """
+
+    __slots__ = ("__weakref__", "_concurrency", "_dendrites", "_frozen", "_max_duration", "axon", "context_type", "name")
+
+    def __init__(self, axon: A, *, name: str | None = None, context_type: Any = None) -> None:
+        self.axon = axon
+        self.name = name
+        self.context_type = context_type
+        self._dendrites: list[Dendrite] = []
+        self._concurrency: int | None = None
+        self._max_duration: float | None = None
+        self._frozen = False
+
+    @property
+    def dendrites(self) -> Sequence[Dendrite]:
+        """Its dendrites in the order of declaration."""
+        return tuple(self._dendrites)
+
+    @property
+    def concurrency(self) -> int | None:
+        """How many of its bodies may run at once in one CNS, across all runs; ``None`` is no limit."""
+        return self._concurrency
+
+    @property
+    def max_duration(self) -> float | None:
+        """After how many seconds one of its handlers is cancelled; ``None`` is no limit."""
+        return self._max_duration
+
+    @property
+    def label(self) -> str:
+        """Its name, or something that a person can tell it by."""
+        if self.name is not None:
+            return self.name
+        if type(self.axon) is not Axon and type(self.axon).__name__ != "Axon":
+            return type(self.axon).__name__
+        names = collaterals_of(cast("Axon", self.axon)) or [dendrite.collateral.label for dendrite in self._dendrites]
+        return f"neuron({', '.join(names)})"
+
+    def dendrites_on(self, collateral: Collateral[Any]) -> list[Dendrite]:
+        """Return its dendrites on *collateral* in the order of declaration."""
+        return [dendrite for dendrite in self._dendrites if dendrite.collateral is collateral]
+
+    def set_concurrency(self, limit: int | None) -> Self:
+        """Let at most *limit* of its bodies run at once in one CNS, across all runs, first come first served.
+
+        Raises:
+            GraphError: If *limit* is not a whole number of 1 or more.
+        """
+        self._require_open()
+        self._concurrency = positive_int(limit, f"the concurrency of neuron {self.label}")
+        return self
+
+    def set_max_duration(self, seconds: float | None) -> Self:
+        """Cancel a handler of this neuron that takes longer than *seconds*; its task fails with `NeuronTimeout`.
+
+        Raises:
+            GraphError: If *seconds* is not above 0, or a handler of this neuron is a plain function, which nothing can stop.
+        """
+        self._require_open()
+        if seconds is not None and not (isinstance(seconds, (int, float)) and seconds > 0 and math.isfinite(seconds)):
+            raise GraphError(f"the max_duration of neuron {self.label} must be a number of seconds above 0, not {seconds!r}")
+        for dendrite in self._dendrites:
+            self._require_stoppable(dendrite, seconds)
+        self._max_duration = seconds
+        return self
+
+    @overload
+    def dendrite(
+        self, collateral: Collateral[P], response: Handler[P, A, C, G], *, in_thread: bool = False
+    ) -> Self: ...
+    @overload
+    def dendrite(
+        self, collateral: Sequence[Collateral[Any]], response: Callable[..., HandlerReturn], *, in_thread: bool = False
+    ) -> Self: ...
+    @overload
+    def dendrite(self, collateral: Collateral[P], *, in_thread: bool = False) -> _Declares[P, A, C, G]: ...
+    @overload
+    def dendrite(self, collateral: Sequence[Collateral[Any]], *, in_thread: bool = False) -> Callable[[H], H]: ...
+    def dendrite(
+        self,
+        collateral: Collateral[Any] | Sequence[Collateral[Any]],
+        response: Callable[..., Any] | None = None,
+        *,
+        in_thread: bool = False,
+    ) -> Any:
+        """Handle the signals of *collateral* with *response*; a list makes one dendrite for each of its members.
+
+        Args:
+            collateral: One collateral, or several that share the handler.
+            response: Takes ``()``, ``(payload)``, ``(payload, axon)`` or ``(payload, axon, ctx)`` and returns ``None``, a
+                signal, a list or tuple of signals, or an awaitable of these.
+            in_thread: Run a blocking function in a thread.
+
+        Returns:
+            This neuron; without *response* a decorator that returns the function as it is.
+
+        Raises:
+            GraphError: If *collateral* is no collateral, or *response* cannot be called as a handler.
+        """
+        self._require_open()
+        if response is not None:
+            return self._add(collateral, response, in_thread=in_thread)
+
+        def declare(handler: Callable[..., Any]) -> Callable[..., Any]:
+            self._add(collateral, handler, in_thread=in_thread)
+            return handler
+
+        return declare
+
+    @overload
+    def bind(self, axon: BindingTarget, handlers: Mapping[str, Callable[..., HandlerReturn]]) -> Self: ...
+    @overload
+    def bind(self, axon: BindingTarget) -> Callable[[K], K]: ...
+    def bind(self, axon: BindingTarget, handlers: Mapping[str, Callable[..., Any]] | None = None) -> Any:
+        """Handle every collateral of *axon*, each with the handler of its name: exhaustively.
+
+        Args:
+            axon: Another neuron, an `Axon` class, or a mapping of names to collaterals.
+            handlers: One handler a name. Without it, returns a class decorator: the class has one method a name, and is
+                instantiated once, without arguments.
+
+        Raises:
+            BindingError: If a name of *axon* has no handler, or a handler (or public method) has no name in *axon*.
+        """
+        self._require_open()
+        collaterals = collaterals_of(build_axon(axon.axon if isinstance(axon, Neuron) else axon))
+        if handlers is not None:
+            return self._bind(collaterals, handlers)
+
+        def declare(cls: K) -> K:
+            methods = {name: None for name in dir(cls) if not name.startswith("_") and callable(getattr(cls, name))}
+            self._require_exhaustive(collaterals, methods)
+            instance = cls()
+            self._bind(collaterals, {name: getattr(instance, name) for name in collaterals})
+            return cls
+
+        return declare
+
+    def modality_dendrite(
+        self,
+        collateral: Collateral[Any],
+        *,
+        output: Callable[..., Any],
+        modality: Modality | None = None,
+        afferent_paths: Mapping[AfferentPath, Callable[..., Any]] | None = None,
+        modalities: Sequence[ModalityRoute] | None = None,
+        default: Callable[..., Any] | None = None,
+    ) -> Self:
+        """Handle *collateral* with a handler that the run's modality and afferent path pick.
+
+        The path's own handler comes first, then its nearest ancestor's, then the modality's default, then *default*; if
+        there is none, the task fails with `NoHandlerError`.
+
+        Args:
+            collateral: The collateral to listen on.
+            output: ``output(result, axon, ctx)`` makes the signals of what the picked handler returned.
+            modality: The one modality that is served, with *afferent_paths*.
+            afferent_paths: A handler for each path.
+            modalities: Several modalities, each ``{"modality": m, "afferent_paths": {...}, "default": h}``.
+            default: Serves every run that nothing else serves.
+
+        Raises:
+            GraphError: If a path is not of its modality, or the arguments contradict each other.
+        """
+        self._require_open()
+        where = f"neuron {self.label}, modality dendrite"
+        require_collateral(collateral, where)
+        if modality is not None and modalities is not None:
+            raise GraphError(f"{where}: give modality or modalities, not both")
+        if afferent_paths is not None and modality is None:
+            raise GraphError(f"{where}: afferent_paths needs its modality")
+        routes = list(modalities or ())
+        if modality is not None:
+            routes.append({"modality": modality, "afferent_paths": afferent_paths or {}})
+        if not routes and default is None:
+            raise GraphError(f"{where}: nothing to handle it with; give a modality or a default")
+        return self._add(collateral, ModalityResponse(self.label, collateral.label, routes, default, output), in_thread=False)
+
+    def _bind(self, collaterals: Mapping[str, Collateral[Any]], handlers: Mapping[str, Callable[..., Any]]) -> Self:
+        self._require_exhaustive(collaterals, handlers)
+        made = [self._made(collaterals[name], handlers[name], in_thread=False) for name in collaterals]
+        self._dendrites.extend(made)
+        return self
+
+    def _require_exhaustive(self, collaterals: Mapping[str, Any], handlers: Mapping[str, Any]) -> None:
+        missing = [name for name in collaterals if name not in handlers]
+        unknown = [name for name in handlers if name not in collaterals]
+        if missing or unknown:
+            raise BindingError(self.label, missing, unknown)
+
+    def _add(self, collateral: Any, response: Callable[..., Any], *, in_thread: bool) -> Self:
+        several = collateral if isinstance(collateral, (list, tuple)) else [collateral]
+        self._dendrites.extend([self._made(one, response, in_thread=in_thread) for one in several])
+        return self
+
+    def _made(self, collateral: object, response: Callable[..., Any], *, in_thread: bool) -> Dendrite:
+        where = f"a handler of neuron {self.label}"
+        one = require_collateral(collateral, f"the collateral of {where}")
+        dendrite = Dendrite(one, response, f"{where} for {one.label}", in_thread=in_thread)
+        self._require_stoppable(dendrite, self._max_duration)
+        return dendrite
+
+    def _require_stoppable(self, dendrite: Dendrite, max_duration: float | None) -> None:
+        if max_duration is not None and not dendrite.is_asynchronous:
+            raise GraphError(
+                f"neuron {self.label} has a max_duration, but its handler for {dendrite.collateral.label} is a plain function, "
+                "which cannot be stopped: make it a coroutine function, or give in_thread=True"
+            )
+
+    def _require_open(self) -> None:
+        if self._frozen:
+            raise GraphError(f"neuron {self.label} is part of a CNS and cannot be changed any more")
+
+    def freeze(self) -> None:
+        """Refuse every further change; a CNS does this to the neurons that it is built of."""
+        self._frozen = True
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __repr__(self) -> str:
+        return f"<Neuron {self.label}>"
+
+
+if TYPE_CHECKING:
+    from typing import Protocol, TypeAlias
+
+    BindingTarget: TypeAlias = Neuron[Any, Any, Any] | type[Axon] | Axon | Mapping[str, Collateral[Any]]
+    R = TypeVar("R", bound=HandlerReturn)
+    P_co = TypeVar("P_co", covariant=True)
+    A_co = TypeVar("A_co", covariant=True)
+    C_inv = TypeVar("C_inv")
+    G_inv = TypeVar("G_inv")
+
+    class _Declares(Protocol[P_co, A_co, C_inv, G_inv]):
+        """A decorator that checks the arguments of a handler and keeps its type."""
+
+        @overload
+        def __call__(self, response: Callable[[], R], /) -> Callable[[], R]: ...
+        @overload
+        def __call__(self, response: Callable[[P_co], R], /) -> Callable[[P_co], R]: ...
+        @overload
+        def __call__(self, response: Callable[[P_co, A_co], R], /) -> Callable[[P_co, A_co], R]: ...
+        @overload
+        def __call__(
+            self, response: Callable[[P_co, A_co, HandlerContext[C_inv, G_inv]], R], /
+        ) -> Callable[[P_co, A_co, HandlerContext[C_inv, G_inv]], R]: ...
+
+
+class NeuronFactory(Generic[C, G]):
+    """Makes neurons whose handlers know the type of ``ctx.get()`` and of ``ctx.global_``."""
+
+    __slots__ = ("_context_type",)
+
+    def __init__(self, context_type: Any = None) -> None:
+        self._context_type = context_type
+
+    def with_ctx(self, context_type: type[CT] | None = None) -> NeuronFactory[CT, G]:
+        """Declare the type of the neurons' context value; stored values are read back as this type."""
+        return NeuronFactory(context_type)
+
+    def with_global(self, global_type: type[GT] | None = None) -> NeuronFactory[C, GT]:
+        """Declare the type of the global object that the CNS will be built with."""
+        del global_type  # for the type checker alone
+        return NeuronFactory(self._context_type)
+
+    @overload
+    def neuron(
+        self, axon: type[X], *, concurrency: int | None = None, max_duration: float | None = None, name: str | None = None
+    ) -> Neuron[X, C, G]: ...
+    @overload
+    def neuron(
+        self,
+        axon: Mapping[str, Collateral[Any]],
+        *,
+        concurrency: int | None = None,
+        max_duration: float | None = None,
+        name: str | None = None,
+    ) -> Neuron[Any, C, G]: ...
+    def neuron(
+        self,
+        axon: Any,
+        *,
+        concurrency: int | None = None,
+        max_duration: float | None = None,
+        name: str | None = None,
+    ) -> Neuron[Any, C, G]:
+        """Make a neuron; the arguments are those of `cnstra.neuron`."""
+        made: Neuron[Any, C, G] = Neuron(build_axon(axon), name=name, context_type=self._context_type)
+        return made.set_concurrency(concurrency).set_max_duration(max_duration)
+
+
+@overload
+def neuron(
+    axon: type[X], *, concurrency: int | None = None, max_duration: float | None = None, name: str | None = None
+) -> Neuron[X, Any, Any]: ...
+@overload
+def neuron(
+    axon: Mapping[str, Collateral[Any]],
+    *,
+    concurrency: int | None = None,
+    max_duration: float | None = None,
+    name: str | None = None,
+) -> Neuron[Any, Any, Any]: ...
+def neuron(
+    axon: Any, *, concurrency: int | None = None, max_duration: float | None = None, name: str | None = None
+) -> Neuron[Any, Any, Any]:
+    """Make a neuron that may emit the collaterals of *axon*.
+
+    Args:
+        axon: A subclass of `Axon`, or a mapping of names to collaterals.
+        concurrency: See `Neuron.set_concurrency`.
+        max_duration: See `Neuron.set_max_duration`; seconds.
+        name: For logs and errors.
+
+    Raises:
+        GraphError: If *axon* is neither, or a limit is 0 or less.
+    """
+    return NeuronFactory[Any, Any]().neuron(axon, concurrency=concurrency, max_duration=max_duration, name=name)
+
+
+def neuron_factory() -> NeuronFactory[Any, Any]:
+    """Start declaring types: ``neuron_factory().with_ctx(T).with_global(G).neuron(axon)``, in any order."""
+    return NeuronFactory()
+
+
+def with_ctx(context_type: type[CT] | None = None) -> NeuronFactory[CT, Any]:
+    """Make neurons whose context value is a *context_type*."""
+    return NeuronFactory(context_type)
+
+
+def with_global(global_type: type[GT] | None = None) -> NeuronFactory[Any, GT]:
+    """Make neurons for a CNS whose global object is a *global_type*."""
+    del global_type  # for the type checker alone
+    return NeuronFactory()
+
+
+def positive_int(value: object, what: str) -> int | None:
+    """Return *value* if it is ``None`` or a whole number of 1 or more.
+
+    Raises:
+        GraphError: If it is not; *what* names it.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise GraphError(f"{what} must be a whole number of 1 or more, not {value!r}")
+    return value

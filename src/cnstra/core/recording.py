@@ -1,0 +1,58 @@
+"""The seam through which a durable layer sees a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from cnstra.core.neurons import Neuron
+    from cnstra.core.signals import Signal
+    from cnstra.core.subscribers import Activation
+
+__all__ = ["Recorder", "Ticket"]
+
+
+class Ticket(Protocol):
+    """A write that is under way."""
+
+    def add_waiter(self, waiter: Callable[[], None], /) -> None:
+        """Call *waiter* in the run's event loop once the write is on disk; never, if it fails and the run is halted."""
+
+
+class Recorder(Protocol):
+    """Told of every settled activation of one run, before its successors may start.
+
+    Each method returns the write that the run has to wait for, or ``None`` if it need not wait.
+    """
+
+    def settled(
+        self,
+        activation: Activation,
+        outputs: Sequence[Signal[Any]],
+        successors: Sequence[Sequence[Activation]],
+        forgotten: Sequence[Neuron[Any]],
+        *,
+        last: bool,
+    ) -> Ticket | None:
+        """Record a success; *successors* holds the new activations of each output.
+
+        Args:
+            activation: What settled.
+            outputs: The signals that it emitted.
+            successors: For each output the activations that it makes.
+            forgotten: Neurons whose context value was dropped, because nothing can reach them any more.
+            last: Nothing is left after it, and nothing can fail the run any more.
+
+        Raises:
+            PayloadError: If something cannot be written; nothing was recorded, and the activation fails with this error.
+        """
+
+    def failed(self, activation: Activation, error: Exception) -> Ticket | None:
+        """Record a failure."""
+
+    def ended(self, outcome: BaseException | None) -> Ticket | None:
+        """Record the end of the run: ``None`` if it completed, else what awaiting it will raise."""
+
+    def finished(self) -> None:
+        """Take note that the run has ended, and that everything of it is written that will be."""

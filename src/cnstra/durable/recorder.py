@@ -1,0 +1,347 @@
+"""Turning the settled activations of one run into deltas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import time
+from typing import TYPE_CHECKING, Any, Protocol, final
+
+from cnstra.durable.failures import record_of
+from cnstra.errors import PersistenceError, StimulationAborted, StimulationFailed
+from cnstra.persist.delta import Delta, Ended
+from cnstra.persist.records import Durability, RunState, SignalRow, TaskRow, TaskSettled
+
+if TYPE_CHECKING:
+    from cnstra.core.neurons import Neuron
+    from cnstra.core.signals import Signal
+    from cnstra.core.stimulation import Stimulation
+    from cnstra.core.subscribers import Activation
+    from cnstra.persist.registry import CNSPersistOptionsRegistry
+
+__all__ = ["SHUTDOWN", "Pending", "RunRecorder", "TaskHandle"]
+
+
+class _Shutdown:
+    def __repr__(self) -> str:
+        return "the runner shuts down; the run stays stored and will be resumed"
+
+
+SHUTDOWN = _Shutdown()
+"""The reason of an abort that gives a run back instead of ending it."""
+
+
+class TaskHandle:
+    """What the recorder keeps with an activation: its row, and what the handler did with the context."""
+
+    __slots__ = ("_prefix", "row", "started", "touched")
+
+    def __init__(self, prefix: str, row: TaskRow) -> None:
+        self._prefix = prefix
+        self.row = row
+        self.touched = False
+        self.started = 0.0
+
+    @property
+    def id(self) -> str:
+        """The idempotency key: the same each time that this activation is run."""
+        return f"{self._prefix}{self.row.ordinal}"
+
+
+class Pending:
+    """A delta that is being gathered, and what waits for it to be on disk."""
+
+    __slots__ = ("delta", "opened_at", "recorder", "waiters")
+
+    def __init__(self, recorder: RunRecorder, delta: Delta, opened_at: float) -> None:
+        self.recorder = recorder
+        self.delta = delta
+        self.opened_at = opened_at
+        self.waiters: list[Callable[[], None]] = []
+
+    def add_waiter(self, waiter: Callable[[], None]) -> None:
+        """Call *waiter* once the delta is on disk."""
+        self.waiters.append(waiter)
+
+
+class Sink(Protocol):
+    """Where gathered deltas go."""
+
+    def open(self, recorder: RunRecorder, delta: Delta) -> Pending:
+        """Begin to gather *delta*."""
+        ...
+
+    def submit(self, pending: Pending, *, at_once: bool) -> bool:
+        """See that *pending* is written; tell whether the run has to wait for it."""
+        ...
+
+    def run_finished(self, recorder: RunRecorder) -> None:
+        """Take note that a run has ended."""
+
+
+@final
+class RunRecorder:
+    """Keeps the durable side of one attempt of one run.
+
+    Attributes:
+        stimulation_id: The run.
+        attempt_number: The attempt.
+        fence: Proves that this worker owns the run.
+        stimulation: The run in memory, once it exists.
+        pending: The delta that is being gathered, if there is one.
+        broken: A write of this run was refused or has failed; nothing more is recorded.
+    """
+
+    def __init__(self, registry: CNSPersistOptionsRegistry, sink: Sink, state: RunState, durability: Durability) -> None:
+        self.stimulation_id = state.run.stimulation_id
+        self.scope = state.run.scope
+        self.attempt_number = state.run.attempt_number
+        self.fence = state.run.fence
+        self.stimulation: Stimulation | None = None
+        self.pending: Pending | None = None
+        self.broken = False
+        self._registry = registry
+        self._sink = sink
+        self._durability = durability
+        self._full = state.run.volume == "full"
+        self._key = state.key
+        self._sequence = state.sequence
+        self._next_task = state.next_task
+        self._next_signal = state.next_signal
+        self._entries = len(state.run.entry)
+        self._contexts = dict(state.contexts)
+        self._counts_hops = False
+        self._prefix = f"{self.scope}/{self.stimulation_id}:" if self.scope else f"{self.stimulation_id}:"
+        self._references: dict[int, int] = {}
+        for task in state.tasks:
+            self._refer(task.signal)
+        self._ended = False
+
+    def handle(self, row: TaskRow) -> TaskHandle:
+        """Return what is kept with an activation of *row*."""
+        return TaskHandle(self._prefix, row)
+
+    def count_hops(self) -> None:
+        """Store how often each neuron was activated, since the run has a limit on it."""
+        self._counts_hops = True
+
+    # ---- what the scheduler tells --------------------------------------------------------------------------------------------
+
+    def settled(
+        self,
+        activation: Activation,
+        outputs: Sequence[Signal[Any]],
+        successors: Sequence[Sequence[Activation]],
+        forgotten: Sequence[Neuron[Any]],
+        *,
+        last: bool,
+    ) -> Pending | None:
+        """Record a success; see `cnstra.core.recording.Recorder`."""
+        if self.broken:
+            return None
+        handle = _handle_of(activation)
+        # Everything that can fail comes first: a hop is recorded whole or not at all.
+        encoded = self._encode(outputs, successors)
+        named = [[self._names_of(one) for one in group] for group in successors]
+        context = self._context_change(activation) if handle.touched else None
+        pending = self._gather()
+        delta = pending.delta
+        for row_parts, group, names in zip(encoded, successors, named, strict=True):
+            signal = self._add_signal(delta, row_parts, handle.row.ordinal)
+            for one, (neuron, collateral) in zip(group, names, strict=True):
+                self._add_task(delta, one, neuron, collateral, signal)
+        self._remove_task(delta, handle.row)
+        if context is not None:
+            self._set_context(delta, *context)
+        for neuron_object in forgotten:
+            name = self._registry.get_neuron_name(neuron_object)
+            if name is not None and name in self._contexts:
+                self._set_context(delta, name, None)
+        self._count(delta, handle)
+        if self._full:
+            delta.history.append(self._history(handle, None))
+        if last:
+            delta.ended = Ended("completed", "completed")
+            self._ended = True
+        return self._submit(pending, final=last)
+
+    def failed(self, activation: Activation, error: Exception) -> Pending | None:
+        """Record a failure: the task stays in the frontier."""
+        if self.broken:
+            return None
+        handle = _handle_of(activation)
+        pending = self._gather()
+        delta = pending.delta
+        record = record_of(error)
+        if handle.touched:
+            try:
+                context = self._context_change(activation)
+            except PersistenceError:
+                context = None  # this value cannot be stored; the last one that could stays
+            if context is not None:
+                self._set_context(delta, *context)
+        delta.failures[handle.row.ordinal] = record
+        self._count(delta, handle)
+        if self._full:
+            delta.history.append(self._history(handle, error))
+        return self._submit(pending, final=False)
+
+    def ended(self, outcome: BaseException | None) -> Pending | None:
+        """Record the end of the attempt; one that the end of the process interrupts is left as it is, to be resumed."""
+        if self._ended or self.broken or isinstance(outcome, (KeyboardInterrupt, SystemExit)):
+            return None
+        self._ended = True
+        pending = self._gather()
+        pending.delta.ended = how_it_ended(outcome)
+        return self._submit(pending, final=True)
+
+    def finished(self) -> None:
+        """Take note that nothing more will come."""
+        self._sink.run_finished(self)
+
+    def give_up(self, error: Exception) -> None:
+        """Record that this attempt could not even start; the frontier stays."""
+        pending = self._gather()
+        pending.delta.ended = Ended("failed", "failed", record_of(error))
+        self._ended = True
+        self._submit(pending, final=True)
+
+    def release(self) -> None:
+        """Give the run back while a handler of it still runs: what was gathered is written, and nothing after it."""
+        if self._ended or self.broken:
+            return
+        pending = self._gather()
+        pending.delta.ended = Ended("pending", "interrupted")
+        self._submit(pending, final=True)
+        self.broken = self._ended = True
+
+    # ---- gathering -------------------------------------------------------------------------------------------------------------
+
+    def _gather(self) -> Pending:
+        if self.pending is None:
+            self._sequence += 1
+            delta = Delta(
+                key=self._key,
+                stimulation_id=self.stimulation_id,
+                attempt_number=self.attempt_number,
+                fence=self.fence,
+                sequence=self._sequence,
+                next_task=self._next_task,
+                next_signal=self._next_signal,
+            )
+            self.pending = self._sink.open(self, delta)
+        return self.pending
+
+    def _submit(self, pending: Pending, *, final: bool) -> Pending | None:
+        pending.delta.next_task = self._next_task
+        pending.delta.next_signal = self._next_signal
+        if self._durability == "exit" and not final:
+            return None
+        must_wait = self._sink.submit(pending, at_once=final or self._durability == "hop")
+        return pending if must_wait or final or self._durability == "hop" else None
+
+    def _encode(
+        self, outputs: Sequence[Signal[Any]], successors: Sequence[Sequence[Activation]]
+    ) -> list[tuple[str, int, bytes] | None]:
+        """Return name, version and JSON of each signal; ``None`` for one that nobody takes and no history shows."""
+        encoded: list[tuple[str, int, bytes] | None] = []
+        for signal, group in zip(outputs, successors, strict=True):
+            if not group and not self._full:
+                encoded.append(None)
+                continue
+            collateral = signal.collateral
+            name = self._registry.get_collateral_name(collateral)
+            if name is None:
+                name = self._registry.require_collateral_name(collateral) if group else collateral.label
+            version, payload = self._registry.encode_payload(collateral, signal.payload)
+            encoded.append((name, version, payload))
+        return encoded
+
+    def _names_of(self, activation: Activation) -> tuple[str, str]:
+        subscriber = activation.subscriber
+        return (
+            self._registry.require_neuron_name(subscriber.neuron),
+            self._registry.require_collateral_name(subscriber.dendrite.collateral),
+        )
+
+    def _add_signal(self, delta: Delta, parts: tuple[str, int, bytes] | None, producer: int) -> int | None:
+        if parts is None:
+            return None
+        ordinal = self._next_signal
+        self._next_signal += 1
+        delta.signals[ordinal] = SignalRow(ordinal, *parts, producer)
+        return ordinal
+
+    def _add_task(self, delta: Delta, activation: Activation, neuron: str, collateral: str, signal: int | None) -> None:
+        row = TaskRow(self._next_task, neuron, collateral, activation.subscriber.index, signal)
+        self._next_task += 1
+        self._refer(signal)
+        delta.tasks[row.ordinal] = row
+        activation.record = self.handle(row)
+
+    def _remove_task(self, delta: Delta, row: TaskRow) -> None:
+        if delta.tasks.pop(row.ordinal, None) is None:
+            delta.removed.append(row.ordinal)
+        signal = row.signal
+        if signal is None:
+            return
+        self._references[signal] -= 1
+        if self._references[signal]:
+            return
+        del self._references[signal]
+        if not self._full and signal >= self._entries and delta.signals.pop(signal, None) is None:
+            delta.dropped.append(signal)
+
+    def _refer(self, signal: int | None) -> None:
+        if signal is not None:
+            self._references[signal] = self._references.get(signal, 0) + 1
+
+    def _context_change(self, activation: Activation) -> tuple[str, bytes | None] | None:
+        """Return the neuron's name and new value if the handler has changed it, in place or by `set`."""
+        assert self.stimulation is not None  # noqa: S101 - for the type checker
+        neuron = activation.subscriber.neuron
+        value = self.stimulation.get_context().get(neuron)
+        encoded = None if value is None else self._registry.encode_context(neuron, value)
+        name = self._registry.require_neuron_name(neuron)
+        return None if encoded == self._contexts.get(name) else (name, encoded)
+
+    def _set_context(self, delta: Delta, name: str, value: bytes | None) -> None:
+        delta.contexts[name] = value
+        if value is None:
+            self._contexts.pop(name, None)
+        else:
+            self._contexts[name] = value
+
+    def _count(self, delta: Delta, handle: TaskHandle) -> None:
+        delta.hop_count += 1
+        if self._counts_hops:
+            name = handle.row.neuron_name
+            delta.hops[name] = delta.hops.get(name, 0) + 1
+
+    def _history(self, handle: TaskHandle, error: Exception | None) -> TaskSettled:
+        started = handle.started or time()
+        return TaskSettled(
+            handle.row.ordinal,
+            self.attempt_number,
+            handle.row,
+            "done" if error is None else "failed",
+            None if error is None else record_of(error),
+            started,
+            time() - started,
+        )
+
+
+def how_it_ended(outcome: BaseException | None) -> Ended:
+    """Return the final status of an attempt whose run ended with *outcome*."""
+    if outcome is None:
+        return Ended("completed", "completed")
+    if isinstance(outcome, StimulationFailed):
+        return Ended("failed", "failed", record_of(outcome))
+    if isinstance(outcome, StimulationAborted) and outcome.reason is SHUTDOWN:
+        return Ended("pending", "interrupted")
+    return Ended("aborted", "aborted", record_of(outcome))
+
+
+def _handle_of(activation: Activation) -> TaskHandle:
+    handle = activation.record
+    assert isinstance(handle, TaskHandle)  # noqa: S101 - every activation of a durable run has one
+    return handle

@@ -1,0 +1,167 @@
+"""What a runner tells of stored runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from cnstra.persist.records import ErrorRecord, RunRecord, RunStatus, SignalRow, StoredTask, TaskRow, Volume
+
+__all__ = ["RunInfo", "RunPage", "SignalInfo", "TaskInfo"]
+
+
+@dataclass(frozen=True, slots=True)
+class SignalInfo:
+    """A stored signal: the collateral's name and the payload as JSON data.
+
+    Attributes:
+        collateral_name: Registered name.
+        payload: As `json.loads` gives it; the declared type is known only where the graph is.
+        version: Version of the declared type that it was written in.
+    """
+
+    collateral_name: str
+    payload: Any
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """One run.
+
+    Attributes:
+        entry: The signals that it was started with.
+        attempt_number: Of its latest attempt, from 1.
+        owner: The worker that holds it.
+        fence: Grows each time that a worker takes the run.
+        recoveries: How many of its attempts were lost with their worker.
+        hop_count: Activations that settled, over all attempts.
+        outstanding: How many tasks are left, failed ones included.
+        metadata: What it was started with.
+        error: Why it failed or was aborted.
+        clone_of: The run that it is a fresh copy of.
+    """
+
+    stimulation_id: str
+    status: RunStatus
+    attempt_number: int
+    entry: Sequence[SignalInfo]
+    scope: str
+    volume: Volume
+    owner: str | None
+    fence: int
+    recoveries: int
+    hop_count: int
+    outstanding: int
+    created_at: float
+    updated_at: float
+    ended_at: float | None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    error: ErrorRecord | None = None
+    clone_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInfo:
+    """One activation: of the history (``done``, ``failed``), or of the frontier (``outstanding``, ``failed``).
+
+    Attributes:
+        ordinal: Its place in the run's sequence of activations; with the run's id it is the idempotency key.
+        attempt_number: The attempt that it settled in; ``None`` in the frontier.
+        collateral_name: Of the dendrite.
+        dendrite_index: Which of the neuron's dendrites on that collateral.
+        input: What it was given.
+        output: What it emitted, in order.
+        error: What its handler raised.
+        started_at: When its handler was called, in seconds since the epoch.
+        duration: Seconds until it settled.
+    """
+
+    ordinal: int
+    neuron_name: str
+    collateral_name: str
+    status: Literal["outstanding", "done", "failed"]
+    input: SignalInfo | None = None
+    output: Sequence[SignalInfo] = ()
+    error: ErrorRecord | None = None
+    attempt_number: int | None = None
+    dendrite_index: int = 0
+    started_at: float | None = None
+    duration: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage(Sequence[RunInfo]):
+    """Some runs of a list; `cursor` gets the next ones, and is ``None`` after the last."""
+
+    runs: tuple[RunInfo, ...]
+    cursor: str | None = None
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.runs[index]
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __iter__(self) -> Iterator[RunInfo]:
+        return iter(self.runs)
+
+
+def run_info(run: RunRecord) -> RunInfo:
+    """Return *run* for a person."""
+    return RunInfo(
+        stimulation_id=run.stimulation_id,
+        status=run.status,
+        attempt_number=run.attempt_number,
+        entry=tuple(signal_info(signal) for signal in run.entry),
+        scope=run.scope,
+        volume=run.volume,
+        owner=run.owner,
+        fence=run.fence,
+        recoveries=run.recoveries,
+        hop_count=run.hop_count,
+        outstanding=run.outstanding,
+        created_at=run.created_at,
+        updated_at=run.updated_at,
+        ended_at=run.ended_at,
+        metadata=json.loads(run.options).get("metadata") or {},
+        error=run.error,
+        clone_of=run.clone_of,
+    )
+
+
+def signal_info(signal: SignalRow) -> SignalInfo:
+    """Return *signal* for a person."""
+    return SignalInfo(signal.collateral_name, json.loads(signal.payload), signal.version)
+
+
+def settled_task(stored: StoredTask) -> TaskInfo:
+    """Return an activation of the history for a person."""
+    settled = stored.settled
+    return TaskInfo(
+        ordinal=settled.ordinal,
+        neuron_name=settled.task.neuron_name,
+        collateral_name=settled.task.collateral_name,
+        status=settled.status,
+        input=None if stored.input is None else signal_info(stored.input),
+        output=tuple(signal_info(signal) for signal in stored.outputs),
+        error=settled.error,
+        attempt_number=settled.attempt_number,
+        dendrite_index=settled.task.dendrite_index,
+        started_at=settled.started_at,
+        duration=settled.duration,
+    )
+
+
+def frontier_task(task: TaskRow) -> TaskInfo:
+    """Return an activation of the frontier for a person."""
+    return TaskInfo(
+        ordinal=task.ordinal,
+        neuron_name=task.neuron_name,
+        collateral_name=task.collateral_name,
+        status="outstanding" if task.failure is None else "failed",
+        error=task.failure,
+        dendrite_index=task.dendrite_index,
+    )

@@ -1,0 +1,243 @@
+"""The life of a worker: its lease, its recovery of dead workers' runs, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, final
+
+from cnstra.durable.committer import Committer
+from cnstra.durable.heartbeat import Heartbeat
+from cnstra.durable.identity import dead_workers, new_worker_id, this_process
+from cnstra.durable.live import LiveRuns
+from cnstra.durable.recorder import SHUTDOWN
+from cnstra.durable.retention import Retention, RetentionPolicy
+from cnstra.durable.termination import Termination
+from cnstra.errors import CNSError, StimulationAborted, StoreError
+
+if TYPE_CHECKING:
+    from cnstra.persist.ports import Store
+    from cnstra.persist.records import RunState
+
+__all__ = ["Worker"]
+
+logger = logging.getLogger("cnstra")
+
+_CLAIM = 64
+_RETENTION_EVERY = 3600.0
+_MAX_PENDING = 1000
+
+_here: weakref.WeakValueDictionary[str, Worker] = weakref.WeakValueDictionary()
+"""The workers of this process, by id: one that was dropped without being closed is dead although its process lives."""
+
+
+@final
+class Worker:
+    """One worker of one store: holds the lease, claims runs, and gives them back.
+
+    Args:
+        store: The store; opened by `open`, closed by `close`.
+        scope: Which graph's runs.
+        resume: Starts a claimed run.
+        worker_id: The worker's name; made if it is ``None``.
+        max_staleness: See `DurableRunner`.
+        lease: See `DurableRunner`.
+        retention: See `DurableRunner`.
+        grace: See `DurableRunner`.
+        handle_sigterm: See `DurableRunner`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        scope: str,
+        resume: Callable[[RunState], Any],
+        *,
+        worker_id: str | None,
+        max_staleness: float,
+        lease: float,
+        retention: RetentionPolicy,
+        grace: float,
+        handle_sigterm: bool,
+    ) -> None:
+        self.store = store
+        self.worker_id = worker_id or new_worker_id()
+        self._scope = scope
+        self._resume = resume
+        self._max_staleness = max_staleness
+        self._lease = lease
+        self._interval = lease / 3
+        self._retention = Retention(retention)
+        self._grace = grace
+        self._handle_sigterm = handle_sigterm
+        self._accepts = False
+        self._closing: asyncio.Task[None] | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def require_open(self) -> None:
+        """Refuse to work before `open` and after `close`.
+
+        Raises:
+            CNSError: If the worker is not open.
+        """
+        if not self._accepts:
+            raise CNSError("this runner is not open: use it inside `async with DurableRunner(...) as runner`")
+
+    # ---- opening and recovery --------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Open the store, take the lease, recover, and keep watch."""
+        if self._accepts or self._closing is not None:
+            raise CNSError("this runner was opened before; make another one")
+        self._loop = asyncio.get_running_loop()
+        self.live = LiveRuns()
+        await self.store.open()
+        try:
+            self.committer = Committer(
+                self.store, max_staleness=self._max_staleness, max_pending=_MAX_PENDING, run_finished=self.live.drop
+            )
+            dead = await self.dead(itself=self.worker_id not in _here)
+            await self.store.add_worker(this_process(self.worker_id), self._lease)
+            _here[self.worker_id] = self
+            self._heartbeat = Heartbeat(
+                self.store, self.worker_id, lease=self._lease, interval=self._interval, lost=self._lose_from_thread
+            )
+            self._heartbeat.start()
+            self._termination = Termination(self.close)
+            if self._handle_sigterm:
+                self._termination.install()
+            self._accepts = True
+            await self._recover(dead)
+        except BaseException:
+            await self.close()
+            raise
+        self._watcher = self._loop.create_task(self._watch(), name="cnstra-watch")
+
+    async def dead(self, *, itself: bool) -> set[str]:
+        """Return the workers that are known to be gone before their lease ends.
+
+        Args:
+            itself: Name this worker, too: it asks for runs that it does not run.
+        """
+        workers = await self.store.workers()
+        gone = dead_workers(workers)
+        mine = this_process(self.worker_id)
+        gone.update(
+            worker.worker_id
+            for worker in workers
+            if worker.host == mine.host and worker.pid == mine.pid and not _lives_here(worker.worker_id)
+        )
+        if itself:
+            gone.add(self.worker_id)
+        return gone
+
+    async def _recover(self, dead: set[str]) -> None:
+        while self._accepts:
+            states = await self.store.claim(self._scope, self.worker_id, dead=dead, limit=_CLAIM)
+            for state in states:
+                self._resume(state)
+            if len(states) < _CLAIM:
+                return
+
+    async def _watch(self) -> None:
+        cleaned_at = float("-inf")
+        while True:
+            try:
+                if self._now() - cleaned_at >= _RETENTION_EVERY:
+                    cleaned_at = self._now()
+                    await self._retention.apply(self.store, self._scope)
+                await asyncio.sleep(self._interval)
+                await self._recover(await self.dead(itself=False))
+            except StoreError as error:
+                logger.warning("cannot look for runs to recover: %s", error)
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    # ---- losing the lease --------------------------------------------------------------------------------------------------------
+
+    def _lose_from_thread(self, error: StoreError) -> None:
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._lose, error)
+
+    def _lose(self, error: StoreError) -> None:
+        """Stop every run before another worker may take it."""
+        if self._closing is not None:
+            return
+        logger.error("worker %s could not renew its lease and stops its runs: %s", self.worker_id, error)
+        for run, recorder in self.live:
+            recorder.broken = True
+            if run.stimulation is not None:
+                run.stimulation.halt(StoreError(f"run {run.stimulation_id!r} was stopped: the lease of its worker could not be renewed"))
+        self._closing = asyncio.get_running_loop().create_task(self._close())
+
+    def is_alive(self) -> bool:
+        """Whether it is open, in an event loop that is."""
+        return self._accepts and self._loop is not None and not self._loop.is_closed()
+
+    # ---- closing -------------------------------------------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Give back what is not over, and leave; every further call waits for the same end."""
+        if self._loop is None:
+            return
+        if self._closing is None:
+            self._closing = self._loop.create_task(self._close(), name="cnstra-close")
+        await asyncio.shield(self._closing)
+        termination = getattr(self, "_termination", None)
+        if termination is not None and termination.requested is not None and termination.requested is not asyncio.current_task():
+            await termination.requested  # which ends the process
+
+    async def _close(self) -> None:
+        self._accepts = False
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.wait([self._watcher])
+        await self._stop_runs()
+        heartbeat = getattr(self, "_heartbeat", None)
+        try:
+            await self.committer.drain()
+            if heartbeat is not None:
+                await asyncio.to_thread(heartbeat.stop)
+            await self.store.remove_worker(self.worker_id)
+        except StoreError as error:
+            logger.warning("worker %s could not sign off: %s", self.worker_id, error)
+        finally:
+            if heartbeat is not None:
+                heartbeat.stop()
+            _here.pop(self.worker_id, None)
+            if getattr(self, "_termination", None) is not None and self._termination.requested is None:
+                self._termination.remove()
+            await self.store.close()
+
+    async def _stop_runs(self) -> None:
+        for run, _ in self.live:
+            if run.stimulation is not None:
+                run.stimulation.abort(SHUTDOWN)
+        try:
+            async with asyncio.timeout(self._grace):
+                await self.live.wait_until_idle()
+        except TimeoutError:
+            await self._cut_short()
+
+    async def _cut_short(self) -> None:
+        """Give back runs whose handlers did not settle in time; those handlers are cancelled, and run again later."""
+        bodies: list[asyncio.Task[Any]] = []
+        for run, recorder in self.live:
+            recorder.release()
+            if run.stimulation is not None:
+                bodies += run.stimulation.bodies()
+                run.stimulation.halt(StimulationAborted(SHUTDOWN))
+        for body in bodies:
+            body.cancel()
+        if bodies:
+            await asyncio.wait(bodies, timeout=1.0)
+
+
+def _lives_here(worker_id: str) -> bool:
+    worker = _here.get(worker_id)
+    return worker is not None and worker.is_alive()

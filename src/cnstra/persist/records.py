@@ -1,0 +1,248 @@
+"""What a store keeps of a run, as plain immutable records.
+
+Ordinals count from 0 within one run and are never used twice: tasks and signals each have a sequence of their own. Times are
+seconds since the epoch by the store's clock, except `TaskSettled.started_at`, which is the worker's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+__all__ = [
+    "AttemptRecord",
+    "AttemptStatus",
+    "Durability",
+    "ErrorRecord",
+    "NewRun",
+    "Page",
+    "RunRecord",
+    "RunState",
+    "RunStatus",
+    "SignalRow",
+    "StoredTask",
+    "TaskRow",
+    "TaskSettled",
+    "TaskStatus",
+    "Volume",
+    "WorkerRecord",
+]
+
+RunStatus: TypeAlias = Literal["pending", "running", "completed", "failed", "aborted"]
+AttemptStatus: TypeAlias = Literal["running", "completed", "failed", "aborted", "interrupted", "lost"]
+"""How an attempt ended; *interrupted*: given back by a worker that shut down; *lost*: its worker died."""
+TaskStatus: TypeAlias = Literal["done", "failed"]
+Durability: TypeAlias = Literal["hop", "interval", "exit"]
+Volume: TypeAlias = Literal["progress", "full"]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRecord:
+    """An exception as text: the class, the message, and the formatted traceback (may be empty)."""
+
+    type_name: str
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRow:
+    """One signal of a run, stored once however many tasks point at it.
+
+    Attributes:
+        ordinal: Its place in the run's sequence of signals; the entry signals come first.
+        collateral_name: Registered name, or the label of a collateral that nobody listens to.
+        version: Version of the payload's declared type.
+        payload: JSON, UTF-8.
+        producer: Ordinal of the task that emitted it; ``None`` for an entry signal.
+    """
+
+    ordinal: int
+    collateral_name: str
+    version: int
+    payload: bytes
+    producer: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """One activation of the frontier: outstanding, or failed and not yet retried.
+
+    Attributes:
+        ordinal: Its place in the run's sequence of tasks.
+        neuron_name: Registered name.
+        collateral_name: Registered name of the dendrite's collateral.
+        dendrite_index: Which of the neuron's dendrites on that collateral.
+        signal: Ordinal of the input signal; ``None`` if it was given none.
+        failure: What its handler raised; ``None`` while it is outstanding.
+    """
+
+    ordinal: int
+    neuron_name: str
+    collateral_name: str
+    dendrite_index: int
+    signal: int | None
+    failure: ErrorRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSettled:
+    """One settled activation of one attempt, for the history; its outputs are the signals that it produced.
+
+    Attributes:
+        ordinal: Of the activation; an activation that failed and was retried has a record in each attempt.
+        attempt_number: The attempt that it settled in.
+        task: What was run.
+        status: How it ended.
+        error: What its handler raised.
+        started_at: When its handler was called.
+        duration: Seconds until it settled.
+    """
+
+    ordinal: int
+    attempt_number: int
+    task: TaskRow
+    status: TaskStatus
+    error: ErrorRecord | None = None
+    started_at: float = 0.0
+    duration: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run that is to be admitted, with its entry frontier.
+
+    Attributes:
+        scope: Separates graphs in one store; the default scope is the empty string.
+        stimulation_id: Unique within the scope.
+        options: JSON of what a resume needs to know: limits, modality, metadata, durability, volume.
+        entry: The entry signals, ordinals from 0.
+        tasks: The entry frontier, ordinals from 0.
+        volume: How much history is kept.
+        clone_of: The run that this one is a fresh copy of.
+    """
+
+    scope: str
+    stimulation_id: str
+    options: bytes
+    entry: Sequence[SignalRow]
+    tasks: Sequence[TaskRow]
+    volume: Volume = "full"
+    clone_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run as a person sees it in a list.
+
+    Attributes:
+        entry: The entry signals.
+        attempt_number: The number of its latest attempt, counted from 1; 0 if none has started.
+        owner: The worker that holds it, or ``None``.
+        fence: Grows each time that a worker takes it.
+        recoveries: How many of its attempts were lost with their worker.
+        hop_count: Activations settled, over all attempts.
+        outstanding: How many tasks its frontier has, failed ones included.
+        error: Why it failed or was aborted.
+    """
+
+    scope: str
+    stimulation_id: str
+    status: RunStatus
+    attempt_number: int
+    entry: Sequence[SignalRow]
+    options: bytes
+    volume: Volume
+    owner: str | None
+    fence: int
+    recoveries: int
+    hop_count: int
+    outstanding: int
+    created_at: float
+    updated_at: float
+    ended_at: float | None = None
+    error: ErrorRecord | None = None
+    clone_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One start or resume of a run."""
+
+    attempt_number: int
+    status: AttemptStatus
+    worker_id: str
+    started_at: float
+    ended_at: float | None = None
+    hop_count: int = 0
+    error: ErrorRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTask:
+    """A settled activation together with its input and its outputs."""
+
+    settled: TaskSettled
+    input: SignalRow | None
+    outputs: Sequence[SignalRow]
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """Everything that a worker needs to take a run up where it stands; made by claiming it.
+
+    Attributes:
+        key: The store's own handle of the run, given back in every delta.
+        run: The run, owned by the claiming worker: status ``running``, its new fence and attempt number.
+        sequence: How many deltas have been committed; the next one is this plus 1.
+        next_task: The ordinal of the next task.
+        next_signal: The ordinal of the next signal.
+        tasks: The frontier, by ordinal.
+        signals: Ordinal to signal, for every signal that the frontier points at.
+        contexts: Neuron name to JSON value.
+        hops: Neuron name to how often it was activated, where the run counts that.
+    """
+
+    key: int
+    run: RunRecord
+    sequence: int
+    next_task: int
+    next_signal: int
+    tasks: Sequence[TaskRow]
+    signals: Mapping[int, SignalRow] = field(default_factory=dict)
+    contexts: Mapping[str, bytes] = field(default_factory=dict)
+    hops: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRecord:
+    """One worker process: a heartbeat, and enough to tell on the same host whether the process still lives.
+
+    Attributes:
+        host: Names the machine and its process namespace.
+        pid: Process id there.
+        lease_until: When its runs may be taken, unless it beats again.
+        expired: Whether that time has passed, by the store's clock.
+    """
+
+    worker_id: str
+    host: str
+    pid: int
+    started_at: float = 0.0
+    lease_until: float = 0.0
+    expired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some runs of a list, and where the next page starts (``None`` after the last one)."""
+
+    runs: Sequence[RunRecord]
+    cursor: str | None = None
+
+    def __iter__(self) -> Iterator[RunRecord]:
+        return iter(self.runs)
+
+    def __len__(self) -> int:
+        return len(self.runs)

@@ -1,0 +1,200 @@
+"""One run in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import final
+
+from cnstra.persist.delta import Delta
+from cnstra.persist.records import (
+    AttemptRecord,
+    AttemptStatus,
+    ErrorRecord,
+    NewRun,
+    RunRecord,
+    RunState,
+    RunStatus,
+    SignalRow,
+    StoredTask,
+    TaskRow,
+    TaskSettled,
+)
+
+__all__ = ["MemoryRun"]
+
+
+@final
+class MemoryRun:
+    """The rows of one run, and the rules by which they change.
+
+    Attributes:
+        key: The store's handle of it.
+        scope: As in `RunRecord`, like the next four.
+        stimulation_id: Unique within the scope.
+        status: Where it stands.
+        owner: The worker that holds it.
+        ended_at: When it ended.
+    """
+
+    def __init__(self, key: int, new: NewRun, now: float) -> None:
+        self.key = key
+        self.scope = new.scope
+        self.stimulation_id = new.stimulation_id
+        self.status: RunStatus = "pending"
+        self.owner: str | None = None
+        self.ended_at: float | None = None
+        self._new = new
+        self._entry = tuple(new.entry)
+        self._tasks = {task.ordinal: task for task in new.tasks}
+        self._signals = {signal.ordinal: signal for signal in new.entry}
+        self._contexts: dict[str, bytes] = {}
+        self._hops: dict[str, int] = {}
+        self._history: list[TaskSettled] = []
+        self._attempts: list[AttemptRecord] = []
+        self._hops_before = 0  # the latest attempt
+        self._fence = self._sequence = self._hop_count = self._recoveries = 0
+        self._next_task = max(self._tasks, default=-1) + 1
+        self._next_signal = max(self._signals, default=-1) + 1
+        self._created_at = self._updated_at = now
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not over."""
+        return self.status in ("pending", "running")
+
+    def start(self, worker_id: str, now: float) -> None:
+        """Hand it to a worker, in a new attempt; what an attempt left open was lost with its worker."""
+        if self._close("lost", None, now):
+            self._recoveries += 1
+        self.status = "running"
+        self.owner = worker_id
+        self.ended_at = None
+        self._fence += 1
+        self._updated_at = now
+        self._hops_before = self._hop_count
+        self._attempts.append(AttemptRecord(len(self._attempts) + 1, "running", worker_id, now))
+
+    def forgive(self) -> None:
+        """Make the failed tasks of the frontier outstanding again."""
+        self._tasks = {ordinal: replace(task, failure=None) for ordinal, task in self._tasks.items()}
+
+    def settle(self, status: RunStatus, now: float) -> None:
+        """End it from outside; the fence goes up, so that a worker that was taken for dead cannot write any more."""
+        self._close("lost", None, now)
+        self._fence += 1
+        self._end(status, now)
+
+    def apply(self, delta: Delta, now: float) -> bool:
+        """Apply *delta* if it follows on; tell whether it is applied now."""
+        if delta.fence != self._fence:
+            return False
+        if delta.sequence != self._sequence + 1:
+            return delta.sequence == self._sequence
+        self._sequence = delta.sequence
+        self._next_task = delta.next_task
+        self._next_signal = delta.next_signal
+        self._hop_count += delta.hop_count
+        self._updated_at = now
+        self._history += delta.history
+        self._signals |= delta.signals
+        for ordinal in delta.dropped:
+            self._signals.pop(ordinal, None)
+        self._move_frontier(delta)
+        self._change_contexts(delta)
+        if delta.ended is not None:
+            self._close(delta.ended.attempt, delta.ended.error, now)
+            self._end(delta.ended.status, now)
+        return True
+
+    def _move_frontier(self, delta: Delta) -> None:
+        self._tasks |= delta.tasks
+        for ordinal, failure in delta.failures.items():
+            self._tasks[ordinal] = replace(self._tasks[ordinal], failure=failure)
+        for ordinal in delta.removed:
+            self._tasks.pop(ordinal, None)
+
+    def _change_contexts(self, delta: Delta) -> None:
+        for neuron_name, value in delta.contexts.items():
+            if value is None:
+                self._contexts.pop(neuron_name, None)
+            else:
+                self._contexts[neuron_name] = value
+        for neuron_name, count in delta.hops.items():
+            self._hops[neuron_name] = self._hops.get(neuron_name, 0) + count
+
+    def _close(self, status: AttemptStatus, error: ErrorRecord | None, now: float) -> bool:
+        """Close the latest attempt, unless it was closed; tell whether that was so."""
+        if not self._attempts or self._attempts[-1].status != "running":
+            return False
+        hop_count = self._hop_count - self._hops_before
+        self._attempts[-1] = replace(self._attempts[-1], status=status, ended_at=now, hop_count=hop_count, error=error)
+        return True
+
+    def _end(self, status: RunStatus, now: float) -> None:
+        self.status = status
+        self.owner = None
+        self.ended_at = None if status == "pending" else now
+        self._updated_at = now
+
+    def record(self) -> RunRecord:
+        """Return it as a person sees it in a list."""
+        return RunRecord(
+            scope=self.scope,
+            stimulation_id=self.stimulation_id,
+            status=self.status,
+            attempt_number=len(self._attempts),
+            entry=self._entry,
+            options=self._new.options,
+            volume=self._new.volume,
+            owner=self.owner,
+            fence=self._fence,
+            recoveries=self._recoveries,
+            hop_count=self._hop_count,
+            outstanding=len(self._tasks),
+            created_at=self._created_at,
+            updated_at=self._updated_at,
+            ended_at=self.ended_at,
+            error=self._attempts[-1].error if self._attempts else None,
+            clone_of=self._new.clone_of,
+        )
+
+    def state(self) -> RunState:
+        """Return what a worker needs to go on with it."""
+        tasks = self.frontier()
+        return RunState(
+            key=self.key,
+            run=self.record(),
+            sequence=self._sequence,
+            next_task=self._next_task,
+            next_signal=self._next_signal,
+            tasks=tuple(tasks),
+            signals={task.signal: self._signals[task.signal] for task in tasks if task.signal in self._signals},
+            contexts=dict(self._contexts),
+            hops=dict(self._hops),
+        )
+
+    def frontier(self) -> list[TaskRow]:
+        """Return what is outstanding or failed, by ordinal."""
+        return [task for _, task in sorted(self._tasks.items())]
+
+    def attempts(self) -> list[AttemptRecord]:
+        """Return the attempts; the running one with what it has done so far."""
+        attempts = list(self._attempts)
+        if attempts and attempts[-1].status == "running":
+            attempts[-1] = replace(attempts[-1], hop_count=self._hop_count - self._hops_before)
+        return attempts
+
+    def history(self, attempt_number: int | None) -> list[StoredTask]:
+        """Return the settled tasks, of one attempt or of all, with their signals."""
+        outputs: dict[int | None, list[SignalRow]] = {}
+        for _, signal in sorted(self._signals.items()):
+            outputs.setdefault(signal.producer, []).append(signal)
+        return [
+            StoredTask(
+                settled,
+                None if settled.task.signal is None else self._signals.get(settled.task.signal),
+                tuple(outputs.get(settled.ordinal, ())) if settled.status == "done" else (),
+            )
+            for settled in self._history
+            if attempt_number in (None, settled.attempt_number)
+        ]

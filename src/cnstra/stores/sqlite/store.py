@@ -1,0 +1,228 @@
+"""Runs in a file: SQLite, with the standard library's driver."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Collection, Sequence
+from functools import partial
+from pathlib import Path
+from typing import final
+
+from cnstra.errors import StoreError
+from cnstra.persist.delta import Delta
+from cnstra.persist.records import (
+    AttemptRecord,
+    NewRun,
+    Page,
+    RunRecord,
+    RunState,
+    RunStatus,
+    StoredTask,
+    TaskRow,
+    WorkerRecord,
+)
+from cnstra.stores.sqlite import claims, reads, removal, workers
+from cnstra.stores.sqlite.admission import admit
+from cnstra.stores.sqlite.commits import commit_all, commit_fitting
+from cnstra.stores.sqlite.errors import Stale, explain
+from cnstra.stores.sqlite.schema import Synchronous, connect, connect_writer
+from cnstra.stores.sqlite.thread import DatabaseThread, each, together
+
+__all__ = ["SqliteStore"]
+
+RUNS_AT_ONCE = 50
+"""Runs that a purge deletes in one transaction, so that commits wait for milliseconds only."""
+PAGES_AT_ONCE = 500
+
+
+@final
+class SqliteStore:
+    """Runs in one SQLite file, for any number of processes on one machine.
+
+    One thread writes, and what several coroutines write at the same time shares one transaction and its fsync; another
+    thread reads, and holds nobody up. The tables are called ``cnstra_...`` and may live beside your own.
+
+    Args:
+        path: The file; it is made if it is not there, but its folder is not. Not on a network file system.
+        synchronous: ``"FULL"`` has every commit on disk when it returns. With ``"NORMAL"`` a crash of the machine (not of the
+            process) may take the last commits back, with ``"OFF"`` it may damage the file.
+        busy_timeout: Seconds to wait for other processes that write, before a `StoreError`.
+
+    Raises:
+        StoreError: If *path* is ``":memory:"`` or empty, which would be a database for each thread.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, synchronous: Synchronous = "FULL", busy_timeout: float = 5.0
+    ) -> None:
+        if str(path) in ("", ":memory:"):
+            raise StoreError(f"SqliteStore needs a file, not {str(path)!r}; for runs in memory use MemoryStore()")
+        if synchronous not in ("FULL", "NORMAL", "OFF"):
+            raise StoreError(f"synchronous is {synchronous!r}; it can be 'FULL', 'NORMAL' or 'OFF'")
+        self._path = Path(path)
+        self._busy_timeout = busy_timeout
+        explain_error = partial(explain, path=self._path, busy_timeout=busy_timeout)
+        self._writer = DatabaseThread(
+            f"the SQLite store {self._path}",
+            connect=lambda: connect_writer(self._path, busy_timeout, synchronous),
+            disconnect=_check_in,
+            serve=together,
+            explain=explain_error,
+        )
+        self._reader = DatabaseThread(
+            f"the reader of the SQLite store {self._path}",
+            connect=lambda: connect(self._path, busy_timeout),
+            disconnect=sqlite3.Connection.close,
+            serve=each,
+            explain=explain_error,
+        )
+        self._explain = explain_error
+        self._heart: sqlite3.Connection | None = None
+        self._heart_lock = threading.Lock()
+        self._is_open = False
+
+    @property
+    def label(self) -> str:
+        """Name the store in messages."""
+        return f"the SQLite store {self._path}"
+
+    async def open(self) -> None:
+        """Open the file, make or migrate its tables; opening twice is not an error."""
+        if not self._is_open:
+            await self._writer.open()
+            try:
+                await self._reader.open()
+            except BaseException:
+                await self._writer.close()
+                raise
+            self._is_open = True
+
+    async def close(self) -> None:
+        """Finish what was begun, fold the write-ahead log into the file, close it."""
+        self._is_open = False
+        with self._heart_lock:
+            if self._heart is not None:
+                self._heart.close()
+                self._heart = None
+        await self._reader.close()
+        await self._writer.close()
+
+    async def add_worker(self, worker: WorkerRecord, lease: float) -> None:
+        """Insert or replace the worker's heartbeat row."""
+        await self._writer.run(partial(workers.add_worker, worker=worker, lease=lease))
+
+    def beat(self, worker_id: str, lease: float) -> bool:
+        """Renew the worker's lease, on a connection of its own: long work of the other threads does not delay it."""
+        with self._heart_lock:
+            if not self._is_open:
+                raise StoreError(f"{self.label} is not open: await its open() first")
+            try:
+                if self._heart is None:
+                    self._heart = connect(self._path, self._busy_timeout)
+                    # No fsync for a heartbeat: after a crash of the machine no lease means anything.
+                    self._heart.execute("PRAGMA synchronous = NORMAL")
+                return workers.renew(self._heart, worker_id, lease)
+            except Exception as error:
+                raise self._explain(error) from error
+
+    async def workers(self) -> list[WorkerRecord]:
+        """Return all workers, the longest started first."""
+        return await self._reader.run(workers.all_workers)
+
+    async def remove_worker(self, worker_id: str) -> None:
+        """Drop the worker's row; an absent one is not an error."""
+        await self._writer.run(partial(workers.remove_worker, worker_id=worker_id))
+
+    async def admit(self, run: NewRun, worker_id: str | None) -> RunState | None:
+        """Store a new run with its entry frontier; ``None`` if its id is taken."""
+        return await self._writer.run(partial(admit, run=run, worker_id=worker_id))
+
+    async def commit(self, deltas: Sequence[Delta]) -> list[bool]:
+        """Apply *deltas* in one transaction; tell for each whether it was applied."""
+        try:
+            await self._writer.run(partial(commit_all, deltas=deltas))
+        except Stale:  # rare: a run was taken over, deleted, or the answer to an earlier try was lost
+            return await self._writer.run(partial(commit_fitting, deltas=deltas))
+        return [True] * len(deltas)
+
+    async def claim(self, scope: str, worker_id: str, *, dead: Collection[str], limit: int) -> list[RunState]:
+        """Take up to *limit* runs that no living worker holds; the oldest first."""
+        return await self._writer.run(partial(claims.claim, scope=scope, worker_id=worker_id, dead=dead, limit=limit))
+
+    async def take(
+        self, scope: str, stimulation_id: str, worker_id: str, *, statuses: Collection[RunStatus], dead: Collection[str]
+    ) -> RunState | None:
+        """Take one run, if its status is in *statuses* and no living worker holds it; its failed tasks are outstanding again."""
+        work = partial(
+            claims.take, scope=scope, run_id=stimulation_id, worker_id=worker_id, statuses=statuses, dead=dead
+        )
+        return await self._writer.run(work)
+
+    async def settle(self, scope: str, stimulation_id: str, status: RunStatus, *, dead: Collection[str]) -> bool:
+        """Give a run that no living worker holds and that is not over a final status."""
+        return await self._writer.run(
+            partial(claims.settle, scope=scope, run_id=stimulation_id, status=status, dead=dead)
+        )
+
+    async def get(self, scope: str, stimulation_id: str) -> RunRecord | None:
+        """Return the run, or ``None``."""
+        return await self._reader.run(partial(reads.get, scope=scope, run_id=stimulation_id))
+
+    async def attempts(self, scope: str, stimulation_id: str) -> list[AttemptRecord]:
+        """Return the attempts of a run by number."""
+        return await self._reader.run(partial(reads.attempts, scope=scope, run_id=stimulation_id))
+
+    async def tasks(self, scope: str, stimulation_id: str, attempt_number: int | None = None) -> list[StoredTask]:
+        """Return the history of a run in the order in which tasks settled."""
+        return await self._reader.run(
+            partial(reads.tasks, scope=scope, run_id=stimulation_id, attempt_number=attempt_number)
+        )
+
+    async def frontier(self, scope: str, stimulation_id: str) -> list[TaskRow]:
+        """Return what is outstanding or failed, by ordinal."""
+        return await self._reader.run(partial(reads.frontier, scope=scope, run_id=stimulation_id))
+
+    async def delete(self, scope: str, stimulation_id: str, *, dead: Collection[str]) -> bool:
+        """Drop a run with everything of it, unless a living worker holds it."""
+        return await self._writer.run(partial(removal.delete, scope=scope, run_id=stimulation_id, dead=dead))
+
+    async def purge(
+        self, scope: str, *, statuses: Collection[RunStatus], older_than: float, keep: int = 0, limit: int = 1000
+    ) -> int:
+        """Drop up to *limit* runs that ended over *older_than* seconds ago, and give their space back."""
+        dropped = 0
+        while dropped < limit:
+            most = min(RUNS_AT_ONCE, limit - dropped)
+            work = partial(removal.purge, scope=scope, statuses=statuses, older_than=older_than, keep=keep, limit=most)
+            batch = await self._writer.run(work)
+            dropped += batch
+            if batch < most:
+                break
+        while dropped and await self._writer.run(partial(removal.free_pages, most=PAGES_AT_ONCE)):
+            pass
+        return dropped
+
+    async def list(
+        self,
+        scope: str,
+        *,
+        statuses: Collection[RunStatus] | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page:
+        """Return runs, the newest first, from *cursor* on."""
+        work = partial(reads.list_runs, scope=scope, statuses=statuses, limit=limit, cursor=cursor)
+        return await self._reader.run(work)
+
+
+def _check_in(connection: sqlite3.Connection) -> None:
+    """Fold the write-ahead log into the file, as far as other processes let it, and close."""
+    try:
+        connection.execute("PRAGMA busy_timeout = 0")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error:  # the log stays, and is read when the file is opened again
+        pass
+    finally:
+        connection.close()

@@ -1,0 +1,176 @@
+"""A thread that owns one database connection and works through what coroutines hand to it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import TypeAlias, TypeVar, cast, final
+
+from cnstra.errors import StoreError
+
+__all__ = ["DatabaseThread", "Job", "each", "together"]
+
+T = TypeVar("T")
+Explain: TypeAlias = Callable[[BaseException], BaseException]
+
+
+@final
+class Job:
+    """One piece of work on the connection, and the future that waits for it; made in the event loop."""
+
+    __slots__ = ("_future", "_loop", "is_last", "work")
+
+    def __init__(self, work: Callable[[sqlite3.Connection], object], *, is_last: bool = False) -> None:
+        self.work = work
+        self.is_last = is_last
+        self._loop = asyncio.get_running_loop()
+        self._future: asyncio.Future[object] = self._loop.create_future()
+
+    async def outcome(self) -> object:
+        """Wait for the work; cancelling the waiter does not undo the work."""
+        return await self._future
+
+    def settle(self, result: object, error: BaseException | None = None) -> None:
+        """Hand the outcome to the waiter, from the database's thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._deliver, result, error)
+        except RuntimeError:  # the loop has closed: nobody waits any more
+            return
+
+    def _deliver(self, result: object, error: BaseException | None) -> None:
+        if self._future.done():  # its waiter was cancelled
+            return
+        if error is None:
+            self._future.set_result(result)
+        else:
+            self._future.set_exception(error)
+
+
+Serve: TypeAlias = Callable[[sqlite3.Connection, Sequence[Job], Explain], None]
+
+
+def each(connection: sqlite3.Connection, jobs: Sequence[Job], explain: Explain) -> None:
+    """Do the jobs one by one, with no transaction around them."""
+    for job in jobs:
+        try:
+            result = job.work(connection)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, its waiter gets it
+            job.settle(None, explain(error))
+        else:
+            job.settle(result)
+
+
+def together(connection: sqlite3.Connection, jobs: Sequence[Job], explain: Explain) -> None:
+    """Do all jobs in one transaction, so that they share its fsync; if one fails, do each in a transaction of its own."""
+    try:
+        with _transaction(connection):
+            results = [job.work(connection) for job in jobs]
+    except BaseException as error:  # noqa: BLE001 - whatever it is, its waiters get it
+        # A lock, a full disk, a broken file: that befalls all of them. Anything else is the fault of one.
+        if len(jobs) == 1 or isinstance(error, sqlite3.OperationalError):
+            for job in jobs:
+                job.settle(None, explain(error))
+            return
+    else:
+        for job, result in zip(jobs, results, strict=True):
+            job.settle(result)
+        return
+    for job in jobs:
+        together(connection, [job], explain)
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:  # else it is committed, or the error has rolled it back already
+            connection.execute("ROLLBACK")
+
+
+@final
+class DatabaseThread:
+    """One connection and its thread. The thread is a daemon: a store that nobody closed does not hold up the interpreter.
+
+    Args:
+        name: Of the thread, for debuggers and for errors.
+        connect: Opens the connection, in the thread.
+        disconnect: Closes it, in the thread.
+        serve: How waiting jobs are done: `each` or `together`.
+        explain: Turns what the driver raises into what the waiter gets.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        connect: Callable[[], sqlite3.Connection],
+        disconnect: Callable[[sqlite3.Connection], None],
+        serve: Serve,
+        explain: Explain,
+    ) -> None:
+        self._name = name
+        self._connect = connect
+        self._disconnect = disconnect
+        self._serve = serve
+        self._explain = explain
+        self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    async def open(self) -> None:
+        """Start the thread and connect in it."""
+        opened = Job(lambda _: None)
+        self._jobs = SimpleQueue()
+        self._thread = threading.Thread(target=self._main, args=(opened, self._jobs), name=self._name, daemon=True)
+        self._thread.start()
+        try:
+            await opened.outcome()
+        except BaseException:
+            self._jobs.put(Job(self._disconnect, is_last=True))
+            self._thread = None
+            raise
+
+    async def close(self) -> None:
+        """Finish what was handed over, disconnect, end the thread."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            last = Job(self._disconnect, is_last=True)
+            self._jobs.put(last)
+            await last.outcome()
+            thread.join()
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do *work* in the thread and return what it returns."""
+        if self._thread is None:
+            raise StoreError(f"{self._name} is not open: await its open() first")
+        job = Job(work)
+        self._jobs.put(job)
+        return cast("T", await job.outcome())
+
+    def _main(self, opened: Job, jobs: SimpleQueue[Job]) -> None:
+        try:
+            connection = self._connect()
+        except BaseException as error:  # noqa: BLE001 - its waiter gets it
+            opened.settle(None, self._explain(error))
+            return
+        opened.settle(None)
+        last = None
+        while last is None:
+            last = self._next(connection, jobs)
+        each(connection, [last], self._explain)
+
+    def _next(self, connection: sqlite3.Connection, jobs: SimpleQueue[Job]) -> Job | None:
+        """Do what waits; return the last job once it has come. (A function, so that nothing holds on to old results.)"""
+        waiting = [jobs.get()]
+        while not jobs.empty():
+            waiting.append(jobs.get())
+        last = waiting.pop() if waiting[-1].is_last else None
+        if waiting:
+            self._serve(connection, waiting, self._explain)
+        return last

@@ -1,0 +1,18 @@
+"""What every test of the project shares."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+# CI repeats the same examples, so that a red run is the change's fault; a developer's machine goes on searching.
+# No deadline anywhere: how long an example takes says nothing on a shared machine.
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("developer", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "developer")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run every asynchronous test on asyncio, the loop that the engine is for."""
+    return "asyncio"

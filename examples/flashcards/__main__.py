@@ -6,11 +6,15 @@ import argparse
 import asyncio
 import random
 import shutil
+import signal
+import sqlite3
 import sys
 import tempfile
 from pathlib import Path
 
 from rich.console import Console
+
+from cnstra import CNSError
 
 from .cards import CardDatabase
 from .display import Display
@@ -28,15 +32,18 @@ SLOWEST = 10.0
 def main(argv: list[str] | None = None) -> int:
     """Return the exit status: 0 if the proof holds, 1 if it does not, 2 if there is nothing to import."""
     options = _options(argv)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that the worker is not left behind
     try:
-        deck = read_deck(options.file)
-        return _bring_in_and_prove(options, deck)
-    except UnreadableDeck as error:
+        return _bring_in_and_prove(options, read_deck(options.file))
+    except (UnreadableDeck, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     except ImportFailed as error:
         print(f"the import failed: {error}", file=sys.stderr)
         return error.status
+    except (CNSError, sqlite3.Error) as error:
+        print(f"a database cannot be read: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     finally:
@@ -68,16 +75,18 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError("must be 0 or more")
-    return number
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
     if not 0 <= seconds <= SLOWEST:
-        raise argparse.ArgumentTypeError(f"must be between 0 and {SLOWEST}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds between 0 and {SLOWEST:g}")
     return seconds
 
 
@@ -90,8 +99,9 @@ def _bring_in_and_prove(options: argparse.Namespace, deck: Deck) -> int:
     with Display(len(deck.cards), console) as display:
         supervisor = Supervisor(options.file, options.workdir, pace=options.pace, plan=plan, display=display)
         supervisor.bring_in()
-    cards = read_cards(database, options.file.stem)
-    run = asyncio.run(read_run(options.workdir, stimulation_id_of(options.file)))
+    stimulation_id = stimulation_id_of(options.file)
+    cards = read_cards(database, options.file.stem, stimulation_id)
+    run = asyncio.run(read_run(options.workdir, stimulation_id))
     say_deck(options.file.stem, cards, console)
     say_cost(supervisor.kills, options.kills, cards, run, console)
     if options.keep:

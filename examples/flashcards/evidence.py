@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnstra.durable import TaskInfo
+
 from .rows import BadRow
+from .worker import open_runner
 
 __all__ = ["CardRow", "CardsInDatabase", "Execution", "Hop", "RunInStore", "read_cards", "read_progress", "read_run"]
 
@@ -47,11 +50,17 @@ class CardsInDatabase:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One committed activation."""
+    """One committed activation.
 
-    ordinal: int
+    Attributes:
+        activation_id: What its handler was given as `ctx.activation_id`.
+        settled_at: When it settled, in seconds since the epoch.
+    """
+
+    activation_id: str
     neuron: str
     status: str
+    settled_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +86,8 @@ def read_progress(cards: Path, deck: str, pid: int) -> tuple[int, bool]:
         return count, bool(begun)
 
 
-def read_cards(cards: Path, deck: str) -> CardsInDatabase:
-    """Read what the card database holds of *deck*."""
+def read_cards(cards: Path, deck: str, stimulation_id: str) -> CardsInDatabase:
+    """Read what the card database holds of *deck*, which the run *stimulation_id* imported."""
     with closing(_connect(cards)) as connection:
 
         def rows(sql: str, *parameters: object) -> list[tuple[Any, ...]]:
@@ -90,7 +99,11 @@ def read_cards(cards: Path, deck: str) -> CardsInDatabase:
                 for row in rows("SELECT activation_id, line, front, back, pid FROM cards WHERE deck = ?", deck)
             ],
             [BadRow(*row) for row in rows("SELECT line, problem FROM bad_rows WHERE deck = ? ORDER BY line", deck)],
-            [Execution(*row) for row in rows("SELECT activation_id, neuron, pid, at FROM executions ORDER BY at")],
+            [
+                Execution(*row)
+                for row in rows("SELECT activation_id, neuron, pid, at FROM executions ORDER BY at")
+                if str(row[0]).startswith(f"{stimulation_id}:")
+            ],
             next((summary for (summary,) in rows("SELECT summary FROM decks WHERE deck = ?", deck)), None),
         )
 
@@ -100,11 +113,16 @@ async def read_run(workdir: Path, stimulation_id: str) -> RunInStore:
     async with open_runner(workdir) as runner:
         run = await runner.get(stimulation_id)
         return RunInStore(
-            run.status,
-            [Hop(task.ordinal, task.neuron_name, task.status) for task in await runner.tasks(stimulation_id)],
-            [attempt.status for attempt in await runner.attempts(stimulation_id)],
-            len(await runner.frontier(stimulation_id)),
+            status="not in the store" if run is None else run.status,
+            hops=[_hop(task) for task in await runner.tasks(stimulation_id)],
+            attempts=[attempt.status for attempt in await runner.attempts(stimulation_id)],
+            outstanding=len(await runner.frontier(stimulation_id)),
         )
+
+
+def _hop(task: TaskInfo) -> Hop:
+    settled_at = (task.started_at or 0.0) + (task.duration or 0.0)
+    return Hop(task.activation_id, task.neuron_name, task.status, settled_at)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

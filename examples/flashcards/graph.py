@@ -6,6 +6,7 @@ under `ctx.activation_id`, which is the same both times, and every other write m
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -137,9 +138,10 @@ def write_card(found: CardInDeck, axon: WriterAxon, ctx: HandlerContext[None, De
     """Write one card, once: the activation id is the idempotency key."""
     desk = ctx.global_
     desk.cards.log_execution(ctx.activation_id, "writer")
-    time.sleep(desk.pace / 2)  # half before the write and half after it, so that a kill may hit either side
+    before = random.uniform(0, desk.pace)  # the slow part comes before and after the write: a kill may hit either side
+    time.sleep(before)
     desk.cards.add_card(ctx.activation_id, found.deck, found.card)
-    time.sleep(desk.pace / 2)
+    time.sleep(desk.pace - before)
     return axon.card_written.create_signal(found)
 
 

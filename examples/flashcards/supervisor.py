@@ -44,9 +44,13 @@ class ImportFailed(Exception):
 
 
 def kill_plan(total: int, kills: int, pace: float, rng: random.Random) -> list[Kill]:
-    """Spread *kills* over the import of *total* cards, early enough for each of them to find the worker at work."""
-    last = max(0, min(total - 5, total * 9 // 10))
-    return [Kill(cards, rng.uniform(0, pace / 2)) for cards in sorted(rng.randint(0, last) for _ in range(kills))]
+    """Spread *kills* over the import of *total* cards, early enough for each of them to find the worker at work.
+
+    The more kills there are for the cards, the shorter each worker lives, so that the last one still finds cards.
+    """
+    last = max(0, min(total - 9, total * 9 // 10))
+    longest = pace * min(1.0, total / (8 * kills)) if kills else 0.0
+    return [Kill(cards, rng.uniform(0, longest)) for cards in sorted(rng.randint(0, last) for _ in range(kills))]
 
 
 class Supervisor:
@@ -81,7 +85,8 @@ class Supervisor:
                 if worker.returncode == 0:
                     return
                 if worker.returncode != -signal.SIGKILL:
-                    raise ImportFailed(max(worker.returncode, 1), _last_line(log))
+                    said = _last_line(log) or f"worker {worker.pid} ended with status {worker.returncode}"
+                    raise ImportFailed(max(worker.returncode, 1), said)
 
     def _start(self, output: IO[bytes]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "flashcards.worker", str(self._file)]
@@ -98,7 +103,7 @@ class Supervisor:
         progress, since = (-1, -1), time.monotonic()
         while worker.poll() is None:
             now = time.monotonic()
-            seen = cards, begun = read_progress(self._workdir / "cards.db", self._file.stem, worker.pid)
+            seen = cards, begun = self._look(worker)
             self._display.advanced(cards)
             if now >= due:
                 self._kill(worker, cards)
@@ -110,6 +115,10 @@ class Supervisor:
             elif now - since > STALLED_AFTER:
                 raise ImportFailed(1, f"worker {worker.pid} has done nothing for {STALLED_AFTER:g} s")
             time.sleep(LOOK_EVERY)
+        self._display.advanced(self._look(worker)[0])
+
+    def _look(self, worker: subprocess.Popen[bytes]) -> tuple[int, bool]:
+        return read_progress(self._workdir / "cards.db", self._file.stem, worker.pid)
 
     def _kill(self, worker: subprocess.Popen[bytes], cards: int) -> None:
         worker.kill()
@@ -121,4 +130,4 @@ class Supervisor:
 
 def _last_line(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else "the worker said nothing"
+    return lines[-1] if lines else ""

@@ -42,8 +42,8 @@ def say_cost(struck: int, planned: int, cards: CardsInDatabase, run: RunInStore,
     say(console, f"attempts: {len(run.attempts)} ({ended})")
     say(
         console,
-        f"hops: {figures.hops} committed; {figures.re_runs} started again after a kill, "
-        f"{figures.rewritten} of them found their card already written",
+        f"hops: {figures.hops} committed; {figures.re_runs} were started again after a kill, "
+        f"and {figures.rewritten} of those found their card in the database already",
     )
 
 

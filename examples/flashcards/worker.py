@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -28,7 +29,7 @@ async def open_runner(workdir: Path, pace: float = 0.0) -> AsyncIterator[Durable
     """Open both databases in *workdir*; runs that died with their worker are taken up at once."""
     with closing(CardDatabase(workdir / "cards.db")) as cards:
         cns = make_cns(Desk(cards, pace))
-        async with DurableRunner(cns, registry, store=f"sqlite:///{workdir / 'runs.db'}") as runner:
+        async with DurableRunner(cns, registry, store=workdir / "runs.db") as runner:
             yield runner
 
 
@@ -57,9 +58,11 @@ def main(argv: list[str] | None = None) -> int:
         for cause in failed.exceptions:
             print(f"{type(cause).__name__}: {cause}", *getattr(cause, "__notes__", []), file=sys.stderr)
         return 1
-    except CNSError as error:
+    except (CNSError, sqlite3.Error) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130  # the run stays stored; the next worker takes it up
     return 0
 
 

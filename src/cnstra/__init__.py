@@ -30,10 +30,10 @@ from cnstra.errors import (
     StoreError,
     UnknownName,
 )
-from cnstra.persist import CNSPersistOptionsRegistry, NeuronEntry, create_persist_registry
 
 if TYPE_CHECKING:
     from cnstra.durable import DurableRunner
+    from cnstra.persist import CNSPersistOptionsRegistry, NeuronEntry, create_persist_registry
     from cnstra.stores import open_store
 
 __version__ = "0.1.0"
@@ -83,8 +83,14 @@ __all__ = [
     "with_global",
 ]
 
-# What needs asyncio is imported when it is first asked for: asyncio alone takes 40 ms, and a synchronous graph does without.
-_LAZY = {"DurableRunner": "cnstra.durable", "open_store": "cnstra.stores"}
+# What a graph in memory does without is imported when it is first asked for: asyncio alone takes 40 ms, msgspec 15.
+_LAZY = {
+    "CNSPersistOptionsRegistry": "cnstra.persist",
+    "DurableRunner": "cnstra.durable",
+    "NeuronEntry": "cnstra.persist",
+    "create_persist_registry": "cnstra.persist",
+    "open_store": "cnstra.stores",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -256,7 +256,7 @@ class NameConflict(PersistenceError):
         self.held_by = held_by
 
     def __str__(self) -> str:
-        return f"the {self.kind} name {self.name!r} conflicts with {self.held_by}; stored runs need one name for one object"
+        return f"the {self.kind} name {self.name!r} conflicts with {self.held_by}; one name means one object"
 
 
 class UnknownName(PersistenceError, LookupError):
@@ -375,4 +375,6 @@ class Fenced(StoreError):
         self.fence = fence
 
     def __str__(self) -> str:
-        return f"run {self.stimulation_id!r} was taken over by another worker (fence {self.fence} is old); this one stops"
+        return (
+            f"run {self.stimulation_id!r} was taken over by another worker (fence {self.fence} is old); this one stops"
+        )

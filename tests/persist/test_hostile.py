@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -59,6 +60,18 @@ def test_a_raised_recursion_limit_does_not_reach_the_parser(monkeypatch: pytest.
             registry.decode_payload(collateral(), 1, b"[" * 5_000_000 + b"]" * 5_000_000)
     finally:
         sys.setrecursionlimit(limit)
+
+
+def test_a_parser_that_runs_out_of_stack_gives_a_clear_error() -> None:
+    @dataclass
+    class Bottomless:
+        a: int
+
+        def __post_init__(self) -> None:
+            self.__post_init__()
+
+    with pytest.raises(PayloadError, match="nested too deeply"):
+        registry.decode_payload(collateral(Bottomless), 1, b'{"a":1}')
 
 
 @given(text=st.binary(), declared=st.sampled_from(DECLARED))

@@ -21,7 +21,9 @@ class Slug(enum.StrEnum):
 def test_nothing_has_a_name_at_first() -> None:
     names = GraphNames()
 
-    assert names.get_neuron("a") is names.get_collateral("a") is names.get_modality("a") is None
+    assert names.get_neuron("a") is None
+    assert names.get_collateral("a") is None
+    assert names.get_modality("a") is None
     assert names.get_neuron_name(neuron({})) is None
     assert names.get_collateral_name(collateral()) is None
     assert names.get_modality_name(modality({})) is None
@@ -53,8 +55,16 @@ def test_what_is_required_is_returned() -> None:
         ("require_collateral", "other", "collateral 'other' is not registered; register it"),
         ("require_modality", "other", "modality 'other' is not registered"),
         ("require_neuron_name", neuron({}, name="lonely"), "neuron 'lonely' is not registered; say registry.register("),
-        ("require_collateral_name", collateral(name="lost"), "collateral 'lost' is not registered; register the neuron"),
-        ("require_modality_name", modality({}, name="m"), "modality 'm' is not registered; say registry.register_modality("),
+        (
+            "require_collateral_name",
+            collateral(name="lost"),
+            "collateral 'lost' is not registered; register the neuron",
+        ),
+        (
+            "require_modality_name",
+            modality({}, name="m"),
+            "modality 'm' is not registered; say registry.register_modality(",
+        ),
     ],
 )
 def test_what_is_missing_is_named_with_what_to_do(method: str, missing: Any, message: str) -> None:

@@ -112,7 +112,7 @@ class Typed(NamedTuple):
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
-floats = st.floats(allow_nan=False, allow_infinity=False).map(lambda value: value or 0.0)  # no -0.0
+floats = st.floats(allow_nan=False, allow_infinity=False)
 offsets = st.timezones() | st.none() | st.just(UTC)
 
 LEAVES: list[Typed] = [
@@ -144,7 +144,10 @@ def _containers(inner: st.SearchStrategy[Typed]) -> st.SearchStrategy[Typed]:
         inner.map(lambda item: Typed(Box[item.declared], item.values.map(Box))),  # type: ignore[name-defined]
         inner.map(lambda item: Typed(dict[str, item.declared], st.dictionaries(texts, item.values, max_size=5))),  # type: ignore[name-defined]
         st.tuples(inner, inner).map(
-            lambda pair: Typed(tuple[pair[0].declared, pair[1].declared], st.tuples(*(item.values for item in pair)))
+            lambda pair: Typed(
+                tuple.__class_getitem__(tuple(item.declared for item in pair)),
+                st.tuples(*(item.values for item in pair)),
+            )
         ),
     )
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from cnstra.core.generics import C, G, PaddedGeneric
@@ -135,6 +134,12 @@ class CNSStimulationContextStore:
             values[neuron] = self._registry.load_context(neuron, value)
         self.set_all(values)
 
+    def adopt(self, neurons: Iterable[Neuron[Any]]) -> None:
+        """Give the values that `restore` has read to the neurons of their labels; a run does this when it starts."""
+        if self._restored:
+            for neuron in neurons:
+                self._adopt(neuron)
+
     def _adopt(self, neuron: Neuron[Any]) -> None:
         if neuron.label in self._restored:
             self._values[neuron] = self._restored.pop(neuron.label)
@@ -235,6 +240,8 @@ class HandlerContext(PaddedGeneric, Generic[C, G]):
 
 def _plain(value: Any, name: str) -> Any:
     """Return a deep copy of *value* made by JSON; refuse what JSON would change."""
+    import json  # noqa: PLC0415 - 4 ms at every import of cnstra, for a store without a registry
+
     where = f"context of neuron {name}"
     try:
         copy = json.loads(json.dumps(value, allow_nan=False))

@@ -158,6 +158,11 @@ class ModalityResponse:
         self._routes[own] = choices
 
     @property
+    def modalities(self) -> list[Modality]:
+        """The modalities that it serves, in the order in which they were given."""
+        return list(self._routes)
+
+    @property
     def is_asynchronous(self) -> bool:
         """Whether every variant is known to return an awaitable."""
         choices = [choice for route in self._routes.values() for choice in route.values()]

@@ -26,26 +26,40 @@ class Recorder(Protocol):
     Each method returns the write that the run has to wait for, or ``None`` if it need not wait.
     """
 
+    def prepare(
+        self, activation: Activation, outputs: Sequence[Signal[Any]], successors: Sequence[Sequence[Activation]], /
+    ) -> Any:
+        """Make what `settled` will record, as far as that can fail.
+
+        Args:
+            activation: What settles.
+            outputs: The signals that it emits.
+            successors: For each output the activations that it makes.
+
+        Returns:
+            Something for `settled`, which follows at once.
+
+        Raises:
+            PersistenceError: If something cannot be written; the activation fails with this error.
+        """
+
     def settled(
         self,
         activation: Activation,
-        outputs: Sequence[Signal[Any]],
+        prepared: Any,
         successors: Sequence[Sequence[Activation]],
         forgotten: Sequence[Neuron[Any]],
         *,
         last: bool,
     ) -> Ticket | None:
-        """Record a success; *successors* holds the new activations of each output.
+        """Record a success.
 
         Args:
             activation: What settled.
-            outputs: The signals that it emitted.
-            successors: For each output the activations that it makes.
+            prepared: What `prepare` has made.
+            successors: As given to `prepare`.
             forgotten: Neurons whose context value was dropped, because nothing can reach them any more.
             last: Nothing is left after it, and nothing can fail the run any more.
-
-        Raises:
-            PayloadError: If something cannot be written; nothing was recorded, and the activation fails with this error.
         """
 
     def failed(self, activation: Activation, error: Exception) -> Ticket | None:

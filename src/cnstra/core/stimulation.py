@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cnstra.core.context import CNSStimulationContextStore
 from cnstra.core.abort import AbortController, AbortSignal
 from cnstra.core.tasks import ActivationTask, TaskFailure
 from cnstra.core.turns import Turns, bodies, logger, running_loop
@@ -151,6 +152,8 @@ class Stimulation(Turns):
     def prepare(self) -> None:
         """Get ready for listeners and limits, if there are any, and for an abort signal."""
         options, cns = self._options, self._cns
+        if isinstance(options.ctx, CNSStimulationContextStore):
+            options.ctx.adopt(cns.neurons)
         if (
             options.on_response is not None
             or options.max_neuron_hops is not None

@@ -52,14 +52,17 @@ class TaskRecord(Protocol):
     """What a recorder keeps with an activation.
 
     Attributes:
-        id: The idempotency key of the activation.
         touched: Whether its handler used the neuron's context value.
         started: When its handler was called, in seconds since the epoch.
     """
 
-    id: str
     touched: bool
     started: float
+
+    @property
+    def id(self) -> str:
+        """The idempotency key of the activation."""
+        ...
 
 
 class Activation:

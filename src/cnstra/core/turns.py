@@ -453,17 +453,20 @@ class Turns:
             self._queue.extend(successors)
 
     def _settle_done(self, activation: Activation, outputs: Sequence[Signal[Any]]) -> None:
-        self._hops += 1
         groups = [self._activations_of(signal) for signal in outputs]
-        forgotten = self._reserve(groups, activation)
-        ticket: Ticket | None = None
-        if self._recorder is not None:
+        recorder = self._recorder
+        if recorder is None:
+            self._reserve(groups, activation)
+            ticket = None
+        else:
             try:
-                ticket = self._recorder.settled(activation, outputs, groups, forgotten, last=self._is_last())
-            except Exception as error:  # noqa: BLE001 - a payload that cannot be written fails the hop that emits it
-                self._groups, self._reserved = (), 0
+                prepared = recorder.prepare(activation, outputs, groups)
+            except Exception as error:  # noqa: BLE001 - what cannot be written fails the hop that emits it
                 self._settle_failed(activation, error)
                 return
+            forgotten = self._reserve(groups, activation)
+            ticket = recorder.settled(activation, prepared, groups, forgotten, last=self._is_last())
+        self._hops += 1
         if not outputs:
             self._groups = ()
             self._respond(activation, None, None, ticket)

@@ -15,7 +15,7 @@ from cnstra.persist.records import NewRun, SignalRow, TaskRow, Volume
 if TYPE_CHECKING:
     from cnstra.core.cns import CNS
     from cnstra.core.signals import Collateral
-    from cnstra.persist.registry import CNSPersistOptionsRegistry
+    from cnstra.durable.naming import SubscriberNames
 
 __all__ = ["Admission", "Entry"]
 
@@ -45,9 +45,10 @@ class Admission:
     What a run can reach is looked up once for each entry collateral.
     """
 
-    def __init__(self, cns: CNS[Any], registry: CNSPersistOptionsRegistry, scope: str) -> None:
+    def __init__(self, cns: CNS[Any], names: SubscriberNames, scope: str) -> None:
         self._cns = cns
-        self._registry = registry
+        self._names = names
+        self._registry = names.registry
         self._scope = scope
         self._checked: set[Collateral[Any]] = set()
 
@@ -88,7 +89,7 @@ class Admission:
         entry.rows.append(SignalRow(number, collateral, version, payload))
         group = []
         for subscriber in self._cns.network.subscribers(signal.collateral):
-            neuron = self._registry.require_neuron_name(subscriber.neuron)
+            neuron, _ = self._names.of(subscriber)
             entry.tasks.append(TaskRow(len(entry.tasks), neuron, collateral, subscriber.index, number))
             group.append(Activation(subscriber, signal))
         entry.groups.append(group)

@@ -1,4 +1,4 @@
-"""Group commit: what all runs have gathered is written in one transaction, and while that is on its way the next one gathers."""
+"""Group commit: one transaction for what all runs have gathered, while the next one gathers."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Committer:
         self._writer: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    # ---- what the recorders ask --------------------------------------------------------------------------------------------
+    # ---- what the recorders ask ------------------------------------------------------------------------------
 
     def open(self, recorder: RunRecorder, delta: Delta) -> Pending:
         """Begin to gather *delta*."""
@@ -55,8 +55,8 @@ class Committer:
     def submit(self, pending: Pending, *, at_once: bool) -> bool:
         """See that *pending* is written; tell whether its run has to wait.
 
-        A run need not wait unless it asked for that, or the store is behind: too many runs have unwritten deltas, or one of
-        them is as old as `max_staleness` allows.
+        A run need not wait unless it asked for that, or the store is behind: too many runs have unwritten deltas, or
+        one of them is as old as `max_staleness` allows.
         """
         if not at_once and not self._is_behind():
             self._patient.setdefault(pending)
@@ -80,7 +80,7 @@ class Committer:
             else:
                 await asyncio.sleep(0)
 
-    # ---- when to write -----------------------------------------------------------------------------------------------------
+    # ---- when to write ---------------------------------------------------------------------------------------
 
     def _is_behind(self) -> bool:
         if len(self._patient) >= self._max_pending:

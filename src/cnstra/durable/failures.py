@@ -18,7 +18,9 @@ def record_of(error: BaseException) -> ErrorRecord:
     if isinstance(error, RecordedFailure):
         return ErrorRecord(error.type_name, error.message)
     text = "".join(traceback.format_exception(error))
-    return ErrorRecord(type(error).__qualname__, _cut(_message(error), _MAX_MESSAGE), _cut(_clean(text), _MAX_TRACEBACK))
+    return ErrorRecord(
+        type(error).__qualname__, _cut(_message(error), _MAX_MESSAGE), _cut(_clean(text), _MAX_TRACEBACK)
+    )
 
 
 def error_of(record: ErrorRecord) -> RecordedFailure:

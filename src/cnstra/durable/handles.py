@@ -37,7 +37,7 @@ class DurableRun:
         stimulation_id: str,
         attempt_number: int,
         stimulation: Stimulation | None,
-        outcome: Callable[[], Coroutine[Any, Any, None]],
+        outcome: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         self.stimulation_id = stimulation_id
         self.attempt_number = attempt_number
@@ -64,6 +64,7 @@ class DurableRun:
         if self.stimulation is not None:
             waiting: Coroutine[Any, Any, None] = self.stimulation.wait_until_complete()
             return waiting
+        assert self._outcome is not None  # noqa: S101 - one of the two is always given
         return self._outcome()
 
     def __repr__(self) -> str:
@@ -91,7 +92,9 @@ async def outcome_in_store(store: Store, scope: str, stimulation_id: str, read: 
     if info.status == "aborted":
         raise StimulationAborted(None if info.error is None else info.error.message)
     if info.status == "failed":
-        failures: list[Exception] = [error_of(task.failure) for task in await store.frontier(scope, stimulation_id) if task.failure]
+        failures: list[Exception] = [
+            error_of(task.failure) for task in await store.frontier(scope, stimulation_id) if task.failure
+        ]
         if not failures:
             failures = [RecordedFailure("Error", "unknown") if info.error is None else error_of(info.error)]
         raise StimulationFailed(info.error.message if info.error else "Stimulation failed", failures)

@@ -27,16 +27,25 @@ class Heartbeat:
         worker_id: The worker.
         lease: How long a beat is good for, in seconds.
         interval: Seconds between two beats.
+        wanted: Asked before each beat: a worker whose event loop has died must not keep its runs.
         lost: Called from this thread, once, with what went wrong, if the lease is lost.
     """
 
     def __init__(
-        self, store: Store, worker_id: str, *, lease: float, interval: float, lost: Callable[[StoreError], None]
+        self,
+        store: Store,
+        worker_id: str,
+        *,
+        lease: float,
+        interval: float,
+        wanted: Callable[[], bool],
+        lost: Callable[[StoreError], None],
     ) -> None:
         self._store = store
         self._worker_id = worker_id
         self._lease = lease
         self._interval = interval
+        self._wanted = wanted
         self._lost = lost
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="cnstra-heartbeat", daemon=True)
@@ -54,7 +63,7 @@ class Heartbeat:
 
     def _beat(self) -> None:
         pause = self._interval
-        while not self._stopped.wait(pause):
+        while not self._stopped.wait(pause) and self._wanted():
             started = time.monotonic()
             try:
                 renewed = self._store.beat(self._worker_id, self._lease)

@@ -20,10 +20,10 @@ def new_worker_id() -> str:
 
 
 def this_host() -> str:
-    """Return what two processes share if a process id means the same to both: one boot of one machine, one PID namespace."""
+    """Return what two processes share if a process id means the same to both: a boot and a PID namespace."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot}:{os.readlink('/proc/self/ns/pid')}"
+        return f"{boot}:{Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return platform.node()  # no /proc: a reboot looks like the same host, and the lease decides
 

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from time import time
-from typing import TYPE_CHECKING, Any, Protocol, final
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, final
 
 from cnstra.durable.failures import record_of
+from cnstra.durable.naming import SubscriberNames, activation_prefix
 from cnstra.errors import PersistenceError, StimulationAborted, StimulationFailed
 from cnstra.persist.delta import Delta, Ended
-from cnstra.persist.records import Durability, RunState, SignalRow, TaskRow, TaskSettled
+from cnstra.persist.records import (
+    Durability,
+    ErrorRecord,
+    RunState,
+    SignalRow,
+    TaskRow,
+    TaskSettled,
+    TaskStatus,
+)
 
 if TYPE_CHECKING:
     from cnstra.core.neurons import Neuron
     from cnstra.core.signals import Signal
     from cnstra.core.stimulation import Stimulation
     from cnstra.core.subscribers import Activation
-    from cnstra.persist.registry import CNSPersistOptionsRegistry
 
 __all__ = ["SHUTDOWN", "Pending", "RunRecorder", "TaskHandle"]
 
@@ -25,6 +33,11 @@ class _Shutdown:
     def __repr__(self) -> str:
         return "the runner shuts down; the run stays stored and will be resumed"
 
+
+Prepared: TypeAlias = (
+    "tuple[list[tuple[str, int, bytes] | None], list[list[tuple[str, str]]], tuple[str, bytes | None] | None]"
+)
+"""Of each signal its name, version and JSON; of each successor its names; the neuron and its new context value."""
 
 SHUTDOWN = _Shutdown()
 """The reason of an abort that gives a run back instead of ending it."""
@@ -91,7 +104,7 @@ class RunRecorder:
         broken: A write of this run was refused or has failed; nothing more is recorded.
     """
 
-    def __init__(self, registry: CNSPersistOptionsRegistry, sink: Sink, state: RunState, durability: Durability) -> None:
+    def __init__(self, names: SubscriberNames, sink: Sink, state: RunState, durability: Durability) -> None:
         self.stimulation_id = state.run.stimulation_id
         self.scope = state.run.scope
         self.attempt_number = state.run.attempt_number
@@ -99,7 +112,8 @@ class RunRecorder:
         self.stimulation: Stimulation | None = None
         self.pending: Pending | None = None
         self.broken = False
-        self._registry = registry
+        self._names = names
+        self._registry = names.registry
         self._sink = sink
         self._durability = durability
         self._full = state.run.volume == "full"
@@ -110,7 +124,7 @@ class RunRecorder:
         self._entries = len(state.run.entry)
         self._contexts = dict(state.contexts)
         self._counts_hops = False
-        self._prefix = f"{self.scope}/{self.stimulation_id}:" if self.scope else f"{self.stimulation_id}:"
+        self._prefix = activation_prefix(self.scope, self.stimulation_id)
         self._references: dict[int, int] = {}
         for task in state.tasks:
             self._refer(task.signal)
@@ -124,12 +138,21 @@ class RunRecorder:
         """Store how often each neuron was activated, since the run has a limit on it."""
         self._counts_hops = True
 
-    # ---- what the scheduler tells --------------------------------------------------------------------------------------------
+    # ---- what the scheduler tells ----------------------------------------------------------------------------
+
+    def prepare(
+        self, activation: Activation, outputs: Sequence[Signal[Any]], successors: Sequence[Sequence[Activation]]
+    ) -> Prepared:
+        """Encode and name what the hop has made; see `cnstra.core.recording.Recorder`."""
+        handle = _handle_of(activation)
+        encoded = [self._encode(signal, group) for signal, group in zip(outputs, successors, strict=True)]
+        names = [[self._names.of(one.subscriber) for one in group] for group in successors]
+        return encoded, names, self._context_change(activation) if handle.touched else None
 
     def settled(
         self,
         activation: Activation,
-        outputs: Sequence[Signal[Any]],
+        prepared: Prepared,
         successors: Sequence[Sequence[Activation]],
         forgotten: Sequence[Neuron[Any]],
         *,
@@ -139,26 +162,23 @@ class RunRecorder:
         if self.broken:
             return None
         handle = _handle_of(activation)
-        # Everything that can fail comes first: a hop is recorded whole or not at all.
-        encoded = self._encode(outputs, successors)
-        named = [[self._names_of(one) for one in group] for group in successors]
-        context = self._context_change(activation) if handle.touched else None
+        encoded, all_names, context = prepared
         pending = self._gather()
         delta = pending.delta
-        for row_parts, group, names in zip(encoded, successors, named, strict=True):
-            signal = self._add_signal(delta, row_parts, handle.row.ordinal)
+        for parts, group, names in zip(encoded, successors, all_names, strict=True):
+            if parts is None:
+                continue
+            signal = self._next_signal
+            self._next_signal += 1
+            delta.signals[signal] = SignalRow(signal, *parts, handle.row.ordinal)
             for one, (neuron, collateral) in zip(group, names, strict=True):
                 self._add_task(delta, one, neuron, collateral, signal)
         self._remove_task(delta, handle.row)
         if context is not None:
             self._set_context(delta, *context)
-        for neuron_object in forgotten:
-            name = self._registry.get_neuron_name(neuron_object)
-            if name is not None and name in self._contexts:
-                self._set_context(delta, name, None)
-        self._count(delta, handle)
-        if self._full:
-            delta.history.append(self._history(handle, None))
+        if forgotten:
+            self._forget(delta, forgotten)
+        self._note(delta, handle, None)
         if last:
             delta.ended = Ended("completed", "completed")
             self._ended = True
@@ -180,9 +200,7 @@ class RunRecorder:
             if context is not None:
                 self._set_context(delta, *context)
         delta.failures[handle.row.ordinal] = record
-        self._count(delta, handle)
-        if self._full:
-            delta.history.append(self._history(handle, error))
+        self._note(delta, handle, record)
         return self._submit(pending, final=False)
 
     def ended(self, outcome: BaseException | None) -> Pending | None:
@@ -214,7 +232,7 @@ class RunRecorder:
         self._submit(pending, final=True)
         self.broken = self._ended = True
 
-    # ---- gathering -------------------------------------------------------------------------------------------------------------
+    # ---- gathering -------------------------------------------------------------------------------------------
 
     def _gather(self) -> Pending:
         if self.pending is None:
@@ -239,37 +257,15 @@ class RunRecorder:
         must_wait = self._sink.submit(pending, at_once=final or self._durability == "hop")
         return pending if must_wait or final or self._durability == "hop" else None
 
-    def _encode(
-        self, outputs: Sequence[Signal[Any]], successors: Sequence[Sequence[Activation]]
-    ) -> list[tuple[str, int, bytes] | None]:
-        """Return name, version and JSON of each signal; ``None`` for one that nobody takes and no history shows."""
-        encoded: list[tuple[str, int, bytes] | None] = []
-        for signal, group in zip(outputs, successors, strict=True):
-            if not group and not self._full:
-                encoded.append(None)
-                continue
-            collateral = signal.collateral
-            name = self._registry.get_collateral_name(collateral)
-            if name is None:
-                name = self._registry.require_collateral_name(collateral) if group else collateral.label
-            version, payload = self._registry.encode_payload(collateral, signal.payload)
-            encoded.append((name, version, payload))
-        return encoded
-
-    def _names_of(self, activation: Activation) -> tuple[str, str]:
-        subscriber = activation.subscriber
-        return (
-            self._registry.require_neuron_name(subscriber.neuron),
-            self._registry.require_collateral_name(subscriber.dendrite.collateral),
-        )
-
-    def _add_signal(self, delta: Delta, parts: tuple[str, int, bytes] | None, producer: int) -> int | None:
-        if parts is None:
+    def _encode(self, signal: Signal[Any], successors: Sequence[Activation]) -> tuple[str, int, bytes] | None:
+        """Return name, version and JSON of *signal*; ``None`` for one that nobody takes and no history shows."""
+        if not successors and not self._full:
             return None
-        ordinal = self._next_signal
-        self._next_signal += 1
-        delta.signals[ordinal] = SignalRow(ordinal, *parts, producer)
-        return ordinal
+        collateral = signal.collateral
+        name = self._registry.get_collateral_name(collateral)
+        if name is None:
+            name = self._registry.require_collateral_name(collateral) if successors else collateral.label
+        return name, *self._registry.encode_payload(collateral, signal.payload)
 
     def _add_task(self, delta: Delta, activation: Activation, neuron: str, collateral: str, signal: int | None) -> None:
         row = TaskRow(self._next_task, neuron, collateral, activation.subscriber.index, signal)
@@ -311,23 +307,25 @@ class RunRecorder:
         else:
             self._contexts[name] = value
 
-    def _count(self, delta: Delta, handle: TaskHandle) -> None:
+    def _forget(self, delta: Delta, forgotten: Sequence[Neuron[Any]]) -> None:
+        for neuron in forgotten:
+            name = self._registry.get_neuron_name(neuron)
+            if name is not None and name in self._contexts:
+                self._set_context(delta, name, None)
+
+    def _note(self, delta: Delta, handle: TaskHandle, error: ErrorRecord | None) -> None:
+        """Count an activation that has settled, and add it to the history."""
+        row = handle.row
         delta.hop_count += 1
         if self._counts_hops:
-            name = handle.row.neuron_name
-            delta.hops[name] = delta.hops.get(name, 0) + 1
-
-    def _history(self, handle: TaskHandle, error: Exception | None) -> TaskSettled:
-        started = handle.started or time()
-        return TaskSettled(
-            handle.row.ordinal,
-            self.attempt_number,
-            handle.row,
-            "done" if error is None else "failed",
-            None if error is None else record_of(error),
-            started,
-            time() - started,
-        )
+            delta.hops[row.neuron_name] = delta.hops.get(row.neuron_name, 0) + 1
+        if self._full:
+            now = time()
+            started = handle.started or now
+            status: TaskStatus = "done" if error is None else "failed"
+            delta.history.append(
+                TaskSettled(row.ordinal, self.attempt_number, row, status, error, started, now - started)
+            )
 
 
 def how_it_ended(outcome: BaseException | None) -> Ended:

@@ -14,12 +14,12 @@ from cnstra.durable.failures import error_of
 from cnstra.durable.recorder import RunRecorder, Sink
 from cnstra.durable.run_options import RunOptions
 from cnstra.errors import UnknownName
-from cnstra.persist.records import Durability, RunState, TaskRow
+from cnstra.persist.records import RunState, TaskRow
 
 if TYPE_CHECKING:
     from cnstra.core.cns import CNS
     from cnstra.core.neurons import Neuron
-    from cnstra.persist.registry import CNSPersistOptionsRegistry
+    from cnstra.durable.naming import SubscriberNames
 
 __all__ = ["Revival", "Reviver"]
 
@@ -28,7 +28,7 @@ __all__ = ["Revival", "Reviver"]
 class Revival:
     """A run that is ready to start from its frontier."""
 
-    __slots__ = ("activations", "recorder", "stimulation", "_failed", "_hops")
+    __slots__ = ("_failed", "_hops", "activations", "recorder", "stimulation")
 
     def __init__(
         self,
@@ -63,15 +63,14 @@ class Reviver:
     def __init__(
         self,
         cns: CNS[Any],
-        registry: CNSPersistOptionsRegistry,
+        names: SubscriberNames,
         sink: Sink,
-        durability: Durability,
         stimulation_context: Callable[[str, Any], Any] | None,
     ) -> None:
         self._cns = cns
-        self._registry = registry
+        self._names = names
+        self._registry = names.registry
         self._sink = sink
-        self._durability = durability
         self._stimulation_context = stimulation_context
 
     def revive(self, state: RunState) -> Revival:
@@ -82,9 +81,12 @@ class Reviver:
             PayloadError: If a stored value cannot be read as its declared type.
         """
         options = RunOptions.decode(state.run.options)
-        signals = {ordinal: self._signal(row.collateral_name, row.version, row.payload) for ordinal, row in state.signals.items()}
+        signals = {
+            ordinal: self._signal(row.collateral_name, row.version, row.payload)
+            for ordinal, row in state.signals.items()
+        }
         run = Stimulation(self._cns, self._options(options, state))
-        recorder = RunRecorder(self._registry, self._sink, state, options.durability)
+        recorder = RunRecorder(self._names, self._sink, state, options.durability)
         activations: list[Activation] = []
         failed: list[tuple[Activation, Exception]] = []
         for row in state.tasks:

@@ -30,13 +30,21 @@ class Retention:
     """
 
     def __init__(self, policy: RetentionPolicy) -> None:
-        given = {} if policy is None else dict(policy) if isinstance(policy, Mapping) else {"completed": policy}
+        given: dict[RunStatus, float] = {}
+        if isinstance(policy, Mapping):
+            given.update(policy)
+        elif policy is not None:
+            given["completed"] = policy
         for status, seconds in given.items():
-            if status not in FINAL_STATUSES or isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < 0:
-                raise GraphError(
-                    f"retention is a number of seconds, or a mapping of {', '.join(FINAL_STATUSES)} to seconds; not {policy!r}"
-                )
-        self._seconds: dict[RunStatus, float] = given
+            if (
+                status not in FINAL_STATUSES
+                or isinstance(seconds, bool)
+                or not isinstance(seconds, (int, float))
+                or seconds < 0
+            ):
+                statuses = ", ".join(FINAL_STATUSES)
+                raise GraphError(f"retention is seconds, or a mapping of {statuses} to seconds; not {policy!r}")
+        self._seconds = given
 
     async def apply(self, store: Store, scope: str) -> int:
         """Drop what is over age; return how many runs that were."""

@@ -40,7 +40,9 @@ class RunOptions:
         except (TypeError, ValueError, RecursionError) as error:
             raise PayloadError("metadata", "$", f"not plain JSON data ({error})") from error
         if json.loads(text)["metadata"] != self.metadata:
-            raise PayloadError("metadata", "$", "JSON would change it; use strings as keys, and lists instead of tuples")
+            raise PayloadError(
+                "metadata", "$", "JSON would change it; use strings as keys, and lists instead of tuples"
+            )
         return data
 
     @classmethod

@@ -13,15 +13,17 @@ from cnstra.core.options import StimulationOptions
 from cnstra.core.stimulation import Stimulation
 from cnstra.durable.admission import Admission, Entry
 from cnstra.durable.handles import DurableRun, outcome_in_store
+from cnstra.durable.identity import new_stimulation_id
+from cnstra.durable.naming import SubscriberNames
 from cnstra.durable.recorder import RunRecorder
 from cnstra.durable.resuming import Reviver
-from cnstra.durable.retention import DEFAULT_RETENTION, FINAL_STATUSES, RetentionPolicy, purge
+from cnstra.durable.retention import DEFAULT_RETENTION, FINAL_STATUSES, RetentionPolicy
 from cnstra.durable.run_options import RunOptions, named_route
-from cnstra.durable.identity import new_stimulation_id
-from cnstra.durable.views import RunInfo, RunPage, TaskInfo, frontier_task, run_info, settled_task
+from cnstra.durable.stored import StoredRuns
+from cnstra.durable.views import RunInfo, run_info
 from cnstra.durable.worker import Worker
-from cnstra.errors import CNSError, GraphError, RunExists, RunNotFound, RunNotReady
-from cnstra.persist.records import AttemptRecord, Durability, RunStatus, Volume
+from cnstra.errors import GraphError, RunExists, RunNotFound, RunNotReady
+from cnstra.persist.records import Durability, RunStatus, Volume
 from cnstra.stores import open_store
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from cnstra.core.responses import DrainListener, ResponseListener
     from cnstra.core.signals import Signal
     from cnstra.persist.ports import Store
-    from cnstra.persist.records import RunState
+    from cnstra.persist.records import NewRun, RunState
     from cnstra.persist.registry import CNSPersistOptionsRegistry
 
 __all__ = ["DurableRunner"]
@@ -40,7 +42,7 @@ logger = logging.getLogger("cnstra")
 
 
 @final
-class DurableRunner:
+class DurableRunner(StoredRuns):
     """Runs a graph so that every run survives the process.
 
     ```python
@@ -49,8 +51,8 @@ class DurableRunner:
         await run
     ```
 
-    Opening it resumes what a dead process has left in the store, each run from its frontier; while it is open it looks out for
-    more. Closing it lets active handlers settle within *grace* seconds and gives the rest back.
+    Opening it resumes what a dead process has left in the store, each run from its frontier; while it is open it
+    looks out for more. Closing it lets active handlers settle within *grace* seconds and gives the rest back.
 
     Args:
         cns: The graph.
@@ -58,8 +60,9 @@ class DurableRunner:
         store: A URL such as ``sqlite:///runs.db``, a path, or a store.
         worker_id: Names this worker in the store; two that are open at once must not share a name.
         scope: Separates graphs that share a store.
-        durability: ``hop``: no successor starts before its parent's commit is on disk. ``interval``: commits follow at most
-            *max_staleness* seconds behind. ``exit``: the start and the end are stored, and the frontier if the run fails.
+        durability: ``hop``: no successor starts before its parent's commit is on disk. ``interval``: commits follow
+            at most *max_staleness* seconds behind. ``exit``: the start and the end are stored, and the frontier if
+            the run fails.
         volume: ``full`` keeps a history row for each activation, ``progress`` only what a resume needs.
         max_staleness: Seconds; for ``interval``.
         lease: For how many seconds after its last heartbeat a worker keeps its runs.
@@ -91,14 +94,14 @@ class DurableRunner:
                 raise GraphError(f"{name} must be a number of seconds above 0, not {seconds!r}")
         self.cns = cns
         self.registry = registry
-        self.scope = scope or ""
         self._durability: Durability = _one_of(durability, Durability, "durability")
         self._volume: Volume = _one_of(volume, Volume, "volume")
         self._make_context = stimulation_context
-        self._admission = Admission(cns, registry, self.scope)
-        self._worker = Worker(
+        self._names = SubscriberNames(registry)
+        self._admission = Admission(cns, self._names, scope or "")
+        worker = Worker(
             open_store(store),
-            self.scope,
+            scope or "",
             self._resume,
             worker_id=worker_id,
             max_staleness=max_staleness,
@@ -107,18 +110,14 @@ class DurableRunner:
             grace=grace,
             handle_sigterm=handle_sigterm,
         )
+        super().__init__(worker, scope or "")
 
     @property
     def worker_id(self) -> str:
         """The name of this worker in the store."""
         return self._worker.worker_id
 
-    @property
-    def store(self) -> Store:
-        """The store."""
-        return self._worker.store
-
-    # ---- life ----------------------------------------------------------------------------------------------------------------
+    # ---- life ------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -150,7 +149,7 @@ class DurableRunner:
         """The runs that are under way here, the longest first."""
         return [run for run, _ in self._worker.live]
 
-    # ---- starting runs ---------------------------------------------------------------------------------------------------------
+    # ---- starting runs ---------------------------------------------------------------------------------------
 
     async def stimulate(
         self,
@@ -175,8 +174,8 @@ class DurableRunner:
         Args:
             signal: What to start with: one signal or several.
             stimulation_id: Unique within the scope; made (UUIDv7) if it is left out.
-            on_conflict: What to do if a run of this id is stored: give that run back, raise, or retry it if it has failed or was
-                aborted (else give it back).
+            on_conflict: What to do if a run of this id is stored: give that run back, raise, or retry it if it has
+                failed or was aborted (else give it back).
             durability: Instead of the runner's.
             volume: Instead of the runner's.
             concurrency: How many bodies of this run may be active at once; also after a resume.
@@ -221,24 +220,27 @@ class DurableRunner:
         )
         run_id = new_stimulation_id() if stimulation_id is None else _checked_id(stimulation_id)
         chosen = _one_of(volume or self._volume, Volume, "volume")
-        run = await self._admit(entry, run_id, stored, chosen, live)
+        run = await self._admit(self._admission.new_run(entry, run_id, stored, chosen), entry, stored, live)
         return run if run is not None else await self._existing(run_id, on_conflict)
 
     async def _admit(
         self,
+        new: NewRun,
         entry: Entry,
-        stimulation_id: str,
         stored: RunOptions,
-        volume: Volume,
         live: StimulationOptions,
-        clone_of: str | None = None,
     ) -> DurableRun | None:
-        new = self._admission.new_run(entry, stimulation_id, stored, volume, clone_of)
+        """Store a run and start it; ``None`` if its id is taken."""
         state = await self.store.admit(new, self.worker_id)
         if state is None:
             return None
         stimulation = Stimulation(self.cns, live)
-        recorder = RunRecorder(self.registry, self._worker.committer, state, stored.durability)
+        recorder = RunRecorder(self._names, self._worker.committer, state, stored.durability)
+        if (
+            not self._worker.accepts
+        ):  # it was closed meanwhile; the run is stored, and whoever opens the store next starts it
+            recorder.release()
+            return self._stored(new.stimulation_id, state.run.attempt_number)
         for activation, row in zip(entry.activations, entry.tasks, strict=True):
             activation.record = recorder.handle(row)
         run = self._under_way(stimulation, recorder)
@@ -260,38 +262,37 @@ class DurableRunner:
     def _handle(self, info: RunInfo) -> DurableRun:
         """Return the handle of a run that is stored, which may be under way here."""
         live = self._worker.live.get(info.stimulation_id)
-        if live is not None:
-            return live
+        return self._stored(info.stimulation_id, info.attempt_number) if live is None else live
+
+    def _stored(self, stimulation_id: str, attempt_number: int) -> DurableRun:
+        """Return a handle that asks the store."""
 
         async def outcome() -> None:
-            await outcome_in_store(self.store, self.scope, info.stimulation_id, run_info)
+            await outcome_in_store(self.store, self.scope, stimulation_id, run_info)
 
-        return DurableRun(info.stimulation_id, info.attempt_number, None, outcome)
+        return DurableRun(stimulation_id, attempt_number, None, outcome)
 
     def _under_way(self, stimulation: Stimulation, recorder: RunRecorder) -> DurableRun:
-        async def outcome() -> None:
-            await stimulation
-
         recorder.stimulation = stimulation
         stimulation.attach(recorder)
-        run = DurableRun(recorder.stimulation_id, recorder.attempt_number, stimulation, outcome)
+        run = DurableRun(recorder.stimulation_id, recorder.attempt_number, stimulation)
         self._worker.live.add(run, recorder)
         return run
 
     def _resume(self, state: RunState) -> DurableRun | None:
-        """Start a claimed run where it stands; one that this graph cannot resume fails, visibly, with its frontier kept."""
-        reviver = Reviver(self.cns, self.registry, self._worker.committer, self._durability, self._make_context)
+        """Start a claimed run where it stands; one that this graph cannot resume fails, and keeps its frontier."""
+        reviver = Reviver(self.cns, self._names, self._worker.committer, self._make_context)
         try:
             revival = reviver.revive(state)
-        except Exception as error:  # noqa: BLE001 - a run that cannot be read must not keep the others from resuming
+        except Exception as error:
             logger.exception("run %s cannot be resumed by this code; it is kept as failed", state.run.stimulation_id)
-            RunRecorder(self.registry, self._worker.committer, state, "hop").give_up(error)
+            RunRecorder(self._names, self._worker.committer, state, "hop").give_up(error)
             return None
         run = self._under_way(revival.stimulation, revival.recorder)
         revival.start()
         return run
 
-    # ---- runs that are stored --------------------------------------------------------------------------------------------------
+    # ---- runs that are stored --------------------------------------------------------------------------------
 
     async def wait(self, stimulation_id: str) -> None:
         """Wait for the end of a stored run, wherever it runs, and raise as awaiting it does.
@@ -315,14 +316,18 @@ class DurableRunner:
         if info.status == "completed":
             raise RunNotReady(stimulation_id, info.status, "there is nothing to retry; use clone() for a fresh run")
         if info.status == "failed" and not info.outstanding:
-            raise RunNotReady(stimulation_id, info.status, "only a listener failed, no task is left; use clone() for a fresh run")
+            raise RunNotReady(
+                stimulation_id, info.status, "only a listener failed, no task is left; use clone() for a fresh run"
+            )
         statuses: Collection[RunStatus] = ("failed", "aborted", "pending", "running")
         state = await self.store.take(
             self.scope, stimulation_id, self.worker_id, statuses=statuses, dead=await self._worker.dead(itself=True)
         )
         if state is None:
             info = await self._require(stimulation_id)
-            raise RunNotReady(stimulation_id, info.status, f"worker {info.owner} holds it; wait for it, or abort it there")
+            raise RunNotReady(
+                stimulation_id, info.status, f"worker {info.owner} holds it; wait for it, or abort it there"
+            )
         run = self._resume(state)
         if run is None:
             raise RunNotReady(stimulation_id, "failed", "this code cannot resume it; see its error with get()")
@@ -345,17 +350,22 @@ class DurableRunner:
             raise RunNotFound(stimulation_id)
         options = RunOptions.decode(record.options)
         modality, path = options.route(self.registry)
-        entry = self._admission.entry([self._signal(row.collateral_name, row.version, row.payload) for row in record.entry])
+        entry = self._admission.entry(
+            [self._signal(row.collateral_name, row.version, row.payload) for row in record.entry]
+        )
         live = StimulationOptions(
             concurrency=options.concurrency,
             max_neuron_hops=options.max_neuron_hops,
             modality=modality,
             afferent_path=path,
             metadata=options.metadata,
-            stimulation_context=None if self._make_context is None else self._make_context(stimulation_id, options.metadata),
+            stimulation_context=None
+            if self._make_context is None
+            else self._make_context(stimulation_id, options.metadata),
         )
         clone_id = new_stimulation_id() if new_id is None else _checked_id(new_id)
-        run = await self._admit(entry, clone_id, options, record.volume, live, clone_of=stimulation_id)
+        new = self._admission.new_run(entry, clone_id, options, record.volume, clone_of=stimulation_id)
+        run = await self._admit(new, entry, options, live)
         if run is None:
             raise RunExists(clone_id, (await self._require(clone_id)).status)
         return run
@@ -367,8 +377,8 @@ class DurableRunner:
     async def abort(self, stimulation_id: str, reason: object = None) -> None:
         """Stop a run; its frontier is kept, and `retry` goes on from there.
 
-        Returns when the run has ended, which handlers that are active now may delay; a handler that aborts its own run is not
-        waited for. A run that has ended already stays as it is.
+        Returns when the run has ended, which handlers that are active now may delay; a handler that aborts its own
+        run is not waited for. A run that has ended already stays as it is.
 
         Raises:
             RunNotFound: If there is no such run.
@@ -400,74 +410,11 @@ class DurableRunner:
         if not await self.store.delete(self.scope, stimulation_id, dead=dead):
             raise RunNotReady(stimulation_id, info.status, f"worker {info.owner} holds it; abort it there first")
 
-    async def purge(
-        self, *, older_than: float = 0.0, status: RunStatus | Collection[RunStatus] = "completed", keep: int = 0
-    ) -> int:
-        """Drop runs that have ended.
-
-        Args:
-            older_than: Only those that ended more than so many seconds ago.
-            status: Which final statuses.
-            keep: Leave so many of the latest.
-
-        Returns:
-            How many runs were dropped.
-        """
-        return await purge(self.store, self.scope, _statuses(status, FINAL_STATUSES), older_than, keep)
-
-    async def get(self, stimulation_id: str) -> RunInfo | None:
-        """Return a stored run, or ``None``."""
-        self._worker.require_open()
-        record = await self.store.get(self.scope, stimulation_id)
-        return None if record is None else run_info(record)
-
-    async def list(
-        self,
-        *,
-        status: RunStatus | Collection[RunStatus] | None = None,
-        limit: int = 100,
-        cursor: str | None = None,
-    ) -> RunPage:
-        """Return stored runs, the newest first; pass the page's `cursor` to get the next one."""
-        self._worker.require_open()
-        statuses = None if status is None else _statuses(status, get_args(RunStatus))
-        page = await self.store.list(self.scope, statuses=statuses, limit=limit, cursor=cursor)
-        return RunPage(tuple(run_info(run) for run in page.runs), page.cursor)
-
-    async def attempts(self, stimulation_id: str) -> Sequence[AttemptRecord]:
-        """Return the attempts of a run, the first one first."""
-        self._worker.require_open()
-        return await self.store.attempts(self.scope, stimulation_id)
-
-    async def tasks(self, stimulation_id: str, attempt_number: int | None = None) -> Sequence[TaskInfo]:
-        """Return the settled activations of a run (of one attempt) in the order in which they settled; volume ``full`` only."""
-        self._worker.require_open()
-        return [settled_task(task) for task in await self.store.tasks(self.scope, stimulation_id, attempt_number)]
-
-    async def frontier(self, stimulation_id: str) -> Sequence[TaskInfo]:
-        """Return what is left of a run: outstanding and failed activations."""
-        self._worker.require_open()
-        return [frontier_task(task) for task in await self.store.frontier(self.scope, stimulation_id)]
-
-    async def _require(self, stimulation_id: str) -> RunInfo:
-        info = await self.get(stimulation_id)
-        if info is None:
-            raise RunNotFound(stimulation_id)
-        return info
-
 
 def _one_of(value: Any, literal: Any, what: str) -> Any:
     if value not in get_args(literal):
         raise GraphError(f"{what} is one of {', '.join(map(repr, get_args(literal)))}, not {value!r}")
     return value
-
-
-def _statuses(given: Any, allowed: Sequence[RunStatus]) -> tuple[RunStatus, ...]:
-    several = (given,) if isinstance(given, str) else tuple(given)
-    for status in several:
-        if status not in allowed:
-            raise GraphError(f"status is one of {', '.join(allowed)}, not {status!r}")
-    return several
 
 
 def _checked_id(stimulation_id: str) -> str:

@@ -16,8 +16,8 @@ __all__ = ["Termination"]
 class Termination:
     """Closes a runner on SIGTERM, then lets the signal do what it would have done.
 
-    It steps in only where the program has no handler of its own, in the main thread; a second SIGTERM ends the process at once,
-    which loses nothing that is committed.
+    It steps in only where the program has no handler of its own, in the main thread; a second SIGTERM ends the
+    process at once, which loses nothing that is committed.
     """
 
     def __init__(self, close: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -28,11 +28,18 @@ class Termination:
 
     def install(self) -> None:
         """Step in, if nobody else has."""
-        if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        if (
+            threading.current_thread() is not threading.main_thread()
+            or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        ):
             return
         try:
             self._loop.add_signal_handler(signal.SIGTERM, self._request)
-        except (NotImplementedError, RuntimeError, ValueError):  # an event loop that has no signals, or is not in the main thread
+        except (
+            NotImplementedError,
+            RuntimeError,
+            ValueError,
+        ):  # an event loop that has no signals, or is not in the main thread
             return
         self._installed = True
 

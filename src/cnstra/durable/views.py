@@ -68,7 +68,8 @@ class TaskInfo:
     """One activation: of the history (``done``, ``failed``), or of the frontier (``outstanding``, ``failed``).
 
     Attributes:
-        ordinal: Its place in the run's sequence of activations; with the run's id it is the idempotency key.
+        ordinal: Its place in the run's sequence of activations.
+        activation_id: The idempotency key that its handler had: `HandlerContext.activation_id`.
         attempt_number: The attempt that it settled in; ``None`` in the frontier.
         collateral_name: Of the dendrite.
         dendrite_index: Which of the neuron's dendrites on that collateral.
@@ -80,6 +81,7 @@ class TaskInfo:
     """
 
     ordinal: int
+    activation_id: str
     neuron_name: str
     collateral_name: str
     status: Literal["outstanding", "done", "failed"]
@@ -137,11 +139,12 @@ def signal_info(signal: SignalRow) -> SignalInfo:
     return SignalInfo(signal.collateral_name, json.loads(signal.payload), signal.version)
 
 
-def settled_task(stored: StoredTask) -> TaskInfo:
+def settled_task(prefix: str, stored: StoredTask) -> TaskInfo:
     """Return an activation of the history for a person."""
     settled = stored.settled
     return TaskInfo(
         ordinal=settled.ordinal,
+        activation_id=f"{prefix}{settled.ordinal}",
         neuron_name=settled.task.neuron_name,
         collateral_name=settled.task.collateral_name,
         status=settled.status,
@@ -155,10 +158,11 @@ def settled_task(stored: StoredTask) -> TaskInfo:
     )
 
 
-def frontier_task(task: TaskRow) -> TaskInfo:
+def frontier_task(prefix: str, task: TaskRow) -> TaskInfo:
     """Return an activation of the frontier for a person."""
     return TaskInfo(
         ordinal=task.ordinal,
+        activation_id=f"{prefix}{task.ordinal}",
         neuron_name=task.neuron_name,
         collateral_name=task.collateral_name,
         status="outstanding" if task.failure is None else "failed",

@@ -47,6 +47,9 @@ class Worker:
         retention: See `DurableRunner`.
         grace: See `DurableRunner`.
         handle_sigterm: See `DurableRunner`.
+
+    Attributes:
+        accepts: Whether it is open and takes work.
     """
 
     def __init__(
@@ -72,7 +75,7 @@ class Worker:
         self._retention = Retention(retention)
         self._grace = grace
         self._handle_sigterm = handle_sigterm
-        self._accepts = False
+        self.accepts = False
         self._closing: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -83,14 +86,14 @@ class Worker:
         Raises:
             CNSError: If the worker is not open.
         """
-        if not self._accepts:
+        if not self.accepts:
             raise CNSError("this runner is not open: use it inside `async with DurableRunner(...) as runner`")
 
-    # ---- opening and recovery --------------------------------------------------------------------------------------------------
+    # ---- opening and recovery --------------------------------------------------------------------------------
 
     async def open(self) -> None:
         """Open the store, take the lease, recover, and keep watch."""
-        if self._accepts or self._closing is not None:
+        if self.accepts or self._closing is not None:
             raise CNSError("this runner was opened before; make another one")
         self._loop = asyncio.get_running_loop()
         self.live = LiveRuns()
@@ -103,13 +106,18 @@ class Worker:
             await self.store.add_worker(this_process(self.worker_id), self._lease)
             _here[self.worker_id] = self
             self._heartbeat = Heartbeat(
-                self.store, self.worker_id, lease=self._lease, interval=self._interval, lost=self._lose_from_thread
+                self.store,
+                self.worker_id,
+                lease=self._lease,
+                interval=self._interval,
+                wanted=self._has_loop,
+                lost=self._lose_from_thread,
             )
             self._heartbeat.start()
             self._termination = Termination(self.close)
             if self._handle_sigterm:
                 self._termination.install()
-            self._accepts = True
+            self.accepts = True
             await self._recover(dead)
         except BaseException:
             await self.close()
@@ -135,7 +143,7 @@ class Worker:
         return gone
 
     async def _recover(self, dead: set[str]) -> None:
-        while self._accepts:
+        while self.accepts:
             states = await self.store.claim(self._scope, self.worker_id, dead=dead, limit=_CLAIM)
             for state in states:
                 self._resume(state)
@@ -157,7 +165,7 @@ class Worker:
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    # ---- losing the lease --------------------------------------------------------------------------------------------------------
+    # ---- losing the lease ------------------------------------------------------------------------------------
 
     def _lose_from_thread(self, error: StoreError) -> None:
         loop = self._loop
@@ -172,14 +180,19 @@ class Worker:
         for run, recorder in self.live:
             recorder.broken = True
             if run.stimulation is not None:
-                run.stimulation.halt(StoreError(f"run {run.stimulation_id!r} was stopped: the lease of its worker could not be renewed"))
+                run.stimulation.halt(
+                    StoreError(f"run {run.stimulation_id!r} was stopped: the lease of its worker could not be renewed")
+                )
         self._closing = asyncio.get_running_loop().create_task(self._close())
 
     def is_alive(self) -> bool:
         """Whether it is open, in an event loop that is."""
-        return self._accepts and self._loop is not None and not self._loop.is_closed()
+        return self.accepts and self._has_loop()
 
-    # ---- closing -------------------------------------------------------------------------------------------------------------------
+    def _has_loop(self) -> bool:
+        return self._loop is not None and not self._loop.is_closed()
+
+    # ---- closing ---------------------------------------------------------------------------------------------
 
     async def close(self) -> None:
         """Give back what is not over, and leave; every further call waits for the same end."""
@@ -189,11 +202,15 @@ class Worker:
             self._closing = self._loop.create_task(self._close(), name="cnstra-close")
         await asyncio.shield(self._closing)
         termination = getattr(self, "_termination", None)
-        if termination is not None and termination.requested is not None and termination.requested is not asyncio.current_task():
+        if (
+            termination is not None
+            and termination.requested is not None
+            and termination.requested is not asyncio.current_task()
+        ):
             await termination.requested  # which ends the process
 
     async def _close(self) -> None:
-        self._accepts = False
+        self.accepts = False
         if self._watcher is not None:
             self._watcher.cancel()
             await asyncio.wait([self._watcher])

@@ -53,7 +53,7 @@ def problems_of(graph: Graph, values: StoredValues) -> list[Problem]:
         for dendrite in neuron.dendrites:
             collaterals[dendrite.collateral] = None
             if isinstance(dendrite.response, ModalityResponse):
-                modalities.update(dict.fromkeys(dendrite.response._routes))  # noqa: SLF001 - the keys of a friend
+                modalities.update(dict.fromkeys(dendrite.response.modalities))
         collaterals.update(dict.fromkeys(collaterals_of(neuron.axon).values()))
     for collateral in collaterals:
         problems.extend(_of_collateral(collateral, values))

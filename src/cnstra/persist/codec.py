@@ -17,6 +17,8 @@ from cnstra.persist.strictness import Strictness, is_lossy_float
 __all__ = ["ValueCodec", "make_strictness"]
 
 _Failure = tuple[str, str]  # path and problem
+_SHALLOW = 2 * MAX_DEPTH  # a text of this length has no room for more levels
+_DROPPED = "this would be dropped unread: the declared type has no place for it; give a version and an upcast"
 _LOSSY = "{!r} has no JSON form that every store keeps"
 
 
@@ -85,20 +87,15 @@ class ValueCodec:
         except Exception as error:  # noqa: BLE001 - user code runs here too: __post_init__, validators
             self._refuse(_read_failure(error), error)
         if dropped is not None:
-            problem = (
-                "this would be dropped unread: the declared type has no place for it; give a version and an upcast"
-            )
-            self._refuse((dropped, problem))
+            self._refuse((dropped, _DROPPED))
         return value
 
     def _require_bounded(self, data: bytes) -> None:
-        if len(data) > 2 * MAX_DEPTH and (len(data) > self._max_bytes or depth_of(data) > MAX_DEPTH):
-            if len(data) <= self._max_bytes:
-                self._refuse(("$", f"nested deeper than {MAX_DEPTH} levels"))
+        if len(data) > self._max_bytes:
             problem = f"{len(data):,} bytes of JSON are more than max_payload_bytes={self._max_bytes:,}"
-            self._refuse(
-                ("$", f"{problem}: store the bulk elsewhere and send a reference, or raise the limit of the registry")
-            )
+            self._refuse(("$", f"{problem}: store the bulk elsewhere and send a reference, or raise the limit"))
+        if len(data) > _SHALLOW and depth_of(data) > MAX_DEPTH:
+            self._refuse(("$", f"nested deeper than {MAX_DEPTH} levels"))
 
     def _change(self, value: Any, data: bytes) -> _Failure:
         path, own, read = first_difference(value, self._decode(data), self._same)

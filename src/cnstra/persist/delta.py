@@ -28,8 +28,9 @@ class Ended:
 class Delta:
     """The changes of one run, in order, under one fence.
 
-    A store applies it if the run's fence equals `fence` and its sequence is `sequence` - 1. If the sequence is `sequence`
-    already (the answer to an earlier try was lost), applying it again changes nothing and succeeds. Otherwise it is refused.
+    A store applies it if the run's fence equals `fence` and its sequence is `sequence` - 1. If the sequence is
+    `sequence` already (the answer to an earlier try was lost), applying it again changes nothing and succeeds.
+    Otherwise it is refused.
 
     A task that is added and removed within one delta is in neither; the same holds for signals of volume ``progress``.
 

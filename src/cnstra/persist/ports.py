@@ -24,8 +24,8 @@ __all__ = ["Store"]
 class Store(Protocol):
     """Where runs live. Every method raises `StoreError` when the backend refuses or is out of reach.
 
-    A store belongs to one event loop from `open` to `close`; only `beat` is called from another thread. The store's clock
-    decides whether a lease has ended.
+    A store belongs to one event loop from `open` to `close`; only `beat` is called from another thread. The store's
+    clock decides whether a lease has ended.
     """
 
     @property
@@ -71,8 +71,8 @@ class Store(Protocol):
     async def claim(self, scope: str, worker_id: str, *, dead: Collection[str], limit: int) -> list[RunState]:
         """Take up to *limit* runs that are ``pending``, or ``running`` with no living owner; oldest first.
 
-        An owner lives while its lease lasts and it is not in *dead* (a worker that starts again under its old name says so by
-        naming itself there). Taking a run raises its fence, closes its latest attempt (``lost``, unless it
+        An owner lives while its lease lasts and it is not in *dead* (a worker that starts again under its old name
+        says so by naming itself there). Taking a run raises its fence, closes its latest attempt (``lost``, unless it
         was closed), counts a recovery if it was lost, and opens the next attempt.
         """
         ...
@@ -94,12 +94,6 @@ class Store(Protocol):
         """Return the run, or ``None``."""
         ...
 
-    async def list(
-        self, scope: str, *, statuses: Collection[RunStatus] | None = None, limit: int = 100, cursor: str | None = None
-    ) -> Page:
-        """Return runs, the newest first, from *cursor* on."""
-        ...
-
     async def attempts(self, scope: str, stimulation_id: str) -> list[AttemptRecord]:
         """Return the attempts of a run by number; an unknown run has none."""
         ...
@@ -119,5 +113,14 @@ class Store(Protocol):
     async def purge(
         self, scope: str, *, statuses: Collection[RunStatus], older_than: float, keep: int = 0, limit: int = 1000
     ) -> int:
-        """Drop up to *limit* runs that ended over *older_than* seconds ago, but not the *keep* latest; return how many."""
+        """Drop up to *limit* runs that ended over *older_than* seconds ago, except the *keep* latest.
+
+        Return how many were dropped.
+        """
+        ...
+
+    async def list(
+        self, scope: str, *, statuses: Collection[RunStatus] | None = None, limit: int = 100, cursor: str | None = None
+    ) -> Page:
+        """Return runs, the newest first, from *cursor* on."""
         ...

@@ -105,7 +105,8 @@ class CNSPersistOptionsRegistry(StoredValues):
         if known is not None and version not in (None, known.number):
             raise NameConflict("collateral", name, f"version {known.number}, which it was registered with")
         old = known or FIRST
-        made = PayloadVersion(version or old.number, old.upcasts if upcast is None else dict(upcast))
+        number = old.number if version is None else version
+        made = PayloadVersion(number, old.upcasts if upcast is None else dict(upcast))
         if version is not None or upcast is not None:
             self._versions[collateral] = made
         self._collaterals.add(wanted)

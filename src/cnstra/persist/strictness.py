@@ -1,6 +1,6 @@
 """Strict sameness: whether two values agree in every type and every part, which ``==`` does not tell.
 
-``True == 1``, ``[1] == [1.0]``, a `StrEnum` member equals its text, and a class may compare only some of its fields.
+``True == 1``, a `StrEnum` member equals its text, and a class may compare only some of its fields.
 The codec asks the stronger question on every hop, so a comparison is compiled once for each class that is met.
 """
 
@@ -57,7 +57,7 @@ class Strictness:
         """Tell whether *one* and *other* are equal and of one type, and so is every part of them."""
         kind = type(one)
         if kind is not type(other):
-            return False
+            return _is_widened(one, other)
         return (self._comparisons.get(kind) or self._compile(kind))(one, other)
 
     def _same_items(self, one: Sequence[Any], other: Sequence[Any]) -> bool:
@@ -114,8 +114,9 @@ class Strictness:
                 if own is not read:
                     kind = type(own)
                     if kind is not type(read):
-                        return False
-                    if kind in _ATOMS:
+                        if not _is_widened(own, read):
+                            return False
+                    elif kind in _ATOMS:
                         if own != read:
                             return False
                     elif not (known.get(kind) or compile_(kind))(own, read):
@@ -146,15 +147,17 @@ class Strictness:
 
 
 def is_lossy_float(value: object) -> bool:
-    """Tell whether *value* is a float that JSON, or a database that parses JSON, does not keep: NaN, infinity, -0.0."""
-    return type(value) is float and not _same_float(value, value)
+    """Tell whether *value* is a float that JSON does not have: NaN, infinity."""
+    return type(value) is float and not math.isfinite(value)
+
+
+def _is_widened(own: object, read: object) -> bool:
+    """Tell whether *read* is the number *own*, an ``int`` where a ``float`` is declared, as type checkers allow."""
+    return type(own) is int and type(read) is float and own == read
 
 
 def _same_float(one: float, other: float) -> bool:
-    # A parser may turn -0.0 into 0.0, so neither of them may be -0.0.
-    return (
-        one == other and math.isfinite(one) and (one != 0.0 or math.copysign(1.0, one) + math.copysign(1.0, other) > 0)
-    )
+    return one == other and math.isfinite(one) and math.copysign(1.0, one) == math.copysign(1.0, other)
 
 
 def _same_decimal(one: Decimal, other: Decimal) -> bool:

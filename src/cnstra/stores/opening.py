@@ -20,8 +20,8 @@ def open_store(url: str | os.PathLike[str] | Store) -> Store:
     """Return the store that *url* names, not opened yet.
 
     Args:
-        url: ``"sqlite:///runs.db"`` (relative), ``"sqlite:////var/lib/runs.db"`` (absolute), ``"memory://"``; a `Path` is a
-            SQLite file; a store is returned as it is.
+        url: ``"sqlite:///runs.db"`` (relative), ``"sqlite:////var/lib/runs.db"`` (absolute) or ``"memory://"``; a path
+            is a SQLite file; a store is returned as it is.
 
     Raises:
         StoreError: If *url* names no store that this version has.

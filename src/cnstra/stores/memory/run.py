@@ -76,7 +76,7 @@ class MemoryRun:
 
     def forgive(self) -> None:
         """Make the failed tasks of the frontier outstanding again."""
-        self._tasks = {ordinal: replace(task, failure=None) for ordinal, task in self._tasks.items()}
+        self._tasks = {ordinal: task._replace(failure=None) for ordinal, task in self._tasks.items()}
 
     def settle(self, status: RunStatus, now: float) -> None:
         """End it from outside; the fence goes up, so that a worker that was taken for dead cannot write any more."""
@@ -109,7 +109,7 @@ class MemoryRun:
     def _move_frontier(self, delta: Delta) -> None:
         self._tasks |= delta.tasks
         for ordinal, failure in delta.failures.items():
-            self._tasks[ordinal] = replace(self._tasks[ordinal], failure=failure)
+            self._tasks[ordinal] = self._tasks[ordinal]._replace(failure=failure)
         for ordinal in delta.removed:
             self._tasks.pop(ordinal, None)
 

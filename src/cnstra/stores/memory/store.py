@@ -22,7 +22,6 @@ from cnstra.persist.records import (
     TaskRow,
     WorkerRecord,
 )
-from cnstra.stores.memory.run import MemoryRun
 from cnstra.stores.memory.shelf import Shelf
 
 __all__ = ["MemoryStore"]
@@ -32,8 +31,8 @@ __all__ = ["MemoryStore"]
 class MemoryStore:
     """Runs in memory. It outlives the runners that open and close it, and several may share it, in any thread.
 
-    It is bounded: when it is full, it forgets runs that are over, the longest ended first. A run that is not over is never
-    forgotten, so a store may hold more than *max_runs* of those.
+    It is bounded: when it is full, it forgets runs that are over, the longest ended first. A run that is not over is
+    never forgotten, so a store may hold more than *max_runs* of those.
 
     Args:
         max_runs: How many runs it keeps.
@@ -112,7 +111,7 @@ class MemoryStore:
         now = time.time()
         states: list[RunState] = []
         with self._lock:
-            living = self._living({*dead, worker_id}, now)
+            living = self._living(dead, now)
             for run in self._shelf.open_runs(scope):
                 if len(states) >= limit:
                     break
@@ -124,11 +123,11 @@ class MemoryStore:
     async def take(
         self, scope: str, stimulation_id: str, worker_id: str, *, statuses: Collection[RunStatus], dead: Collection[str]
     ) -> RunState | None:
-        """Take one run, if its status is in *statuses* and no living worker holds it; its failed tasks are outstanding again."""
+        """Take one run, failed tasks included, if its status is in *statuses* and no living worker holds it."""
         now = time.time()
         with self._lock:
             run = self._shelf.find(scope, stimulation_id)
-            if run is None or run.status not in statuses or run.owner in self._living({*dead, worker_id}, now):
+            if run is None or run.status not in statuses or run.owner in self._living(dead, now):
                 return None
             run.forgive()
             run.start(worker_id, now)
@@ -185,13 +184,14 @@ class MemoryStore:
     async def purge(
         self, scope: str, *, statuses: Collection[RunStatus], older_than: float, keep: int = 0, limit: int = 1000
     ) -> int:
-        """Drop up to *limit* runs that ended over *older_than* seconds ago, but not the *keep* latest; return how many."""
+        """Drop up to *limit* runs that ended over *older_than* seconds ago, but not the *keep* latest."""
         with self._lock:
             ended = [run for run in self._shelf.ended_runs() if run.scope == scope and run.status in statuses]
-            doomed = [run for run in ended[: max(len(ended) - keep, 0)] if run.ended_at < time.time() - older_than]
-            for run in doomed[:limit]:
+            cutoff = time.time() - older_than
+            doomed = [run for run in ended[: max(len(ended) - keep, 0)] if (run.ended_at or 0) < cutoff][:limit]
+            for run in doomed:
                 self._shelf.remove(run)
-            return len(doomed[:limit])
+            return len(doomed)
 
     async def list(
         self,

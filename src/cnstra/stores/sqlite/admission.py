@@ -6,7 +6,7 @@ import sqlite3
 import time
 
 from cnstra.persist.records import NewRun, RunRecord, RunState
-from cnstra.stores.sqlite.inserts import ADD_SIGNALS, ADD_TASKS, signal_values, task_values
+from cnstra.stores.sqlite.batch import Batch
 
 __all__ = ["admit", "open_attempt"]
 
@@ -44,16 +44,17 @@ def admit(connection: sqlite3.Connection, run: NewRun, worker_id: str | None) ->
     )
     if worker_id is not None:
         open_attempt(connection, key, attempt_number, worker_id, now)
-    ADD_SIGNALS.execute(connection, [value for signal in run.entry for value in signal_values(key, signal)])
-    ADD_TASKS.execute(connection, [value for task in run.tasks for value in task_values(key, task)])
+    batch = Batch(now)
+    batch.add_run(key, run)
+    batch.write(connection)
     needed = {task.signal: signals[task.signal] for task in run.tasks if task.signal is not None}
     return RunState(key, record, 0, next_task, next_signal, tuple(run.tasks), needed)
 
 
 def _insert_run(connection: sqlite3.Connection, run: RunRecord) -> int | None:
     cursor = connection.execute(
-        "INSERT INTO cnstra_runs (scope, stimulation_id, status, owner, attempt_number, recoveries, entry_count, volume, "
-        "clone_of, created_at, options) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO cnstra_runs (scope, stimulation_id, status, owner, attempt_number, recoveries, entry_count, "
+        "volume, clone_of, created_at, options) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (
             run.scope,
             run.stimulation_id,

@@ -53,7 +53,7 @@ def claim(
 ) -> list[RunState]:
     """Take free runs, the oldest first; a run that cannot be read is logged and left alone."""
     states: list[RunState] = []
-    for key in _free_runs(connection, scope, {*dead, worker_id}, limit):
+    for key in _free_runs(connection, scope, dead, limit):
         if len(states) >= limit:
             break
         connection.execute("SAVEPOINT cnstra_claim")
@@ -91,12 +91,12 @@ def take(
     statuses: Collection[RunStatus],
     dead: Collection[str],
 ) -> RunState | None:
-    """Take one run that nobody else holds, with its failed tasks outstanding again."""
+    """Take one run that nobody holds, with its failed tasks outstanding again."""
     found = find(connection, scope, run_id)
     if found is None:
         return None
     key, status, owner = found
-    if status not in statuses or is_held(connection, owner, {*dead, worker_id}):
+    if status not in statuses or is_held(connection, owner, dead):
         return None
     connection.execute(
         "UPDATE cnstra_frontier SET failure = NULL WHERE place BETWEEN ? AND ? AND failure IS NOT NULL", span(key)

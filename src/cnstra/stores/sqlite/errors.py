@@ -23,18 +23,18 @@ _ADVICE = {
     "SQLITE_BUSY": "the database is locked by another process, for over {wait:g} s: close what holds it, "
     "or give a longer busy_timeout",
     "SQLITE_CANTOPEN": "the file cannot be opened: check that its folder exists and that this user may write there",
-    "SQLITE_CORRUPT": "the file is damaged: restore a backup, or save what is left with the .recover command of sqlite3",
+    "SQLITE_CORRUPT": "the file is damaged: restore a backup, or save what is left with sqlite3's .recover command",
     "SQLITE_FULL": "the disk is full, and nothing of this write was kept: make room, then go on",
-    "SQLITE_IOERR": "the disk refused to read or write, and nothing of this write was kept: check the disk and its quota",
+    "SQLITE_IOERR": "the disk refused, and nothing of this write was kept: check the disk and its quota",
     "SQLITE_NOTADB": "the file is not an SQLite database: give another path, or move that file away",
     "SQLITE_PERM": "this user may not use the file: change its permissions, or give another path",
-    "SQLITE_READONLY": "the file, or its folder, is read-only for this user: change the permissions, or give another path",
+    "SQLITE_READONLY": "the file or its folder is read-only for this user: change that, or give another path",
     "SQLITE_TOOBIG": "the value is larger than SQLite can hold",
 }
 
 
 def explain(error: BaseException, path: Path, busy_timeout: float) -> BaseException:
-    """Return *error* as a `StoreError` that names the file and says what to do; errors of other kinds come back as they are."""
+    """Return *error* as a `StoreError` that names the file and says what to do; other errors come back as they are."""
     if isinstance(error, sqlite3.Error):
         explained = StoreError(f"{path}: {_advice(error, busy_timeout)}")
     elif isinstance(error, BadRow):

@@ -99,7 +99,8 @@ def tasks(connection: sqlite3.Connection, scope: str, run_id: str, attempt_numbe
     if found is None:
         return []
     query = """
-        SELECT ordinal, attempt_number, neuron_name, collateral_name, dendrite_index, signal, status, error, started_at, duration
+        SELECT ordinal, attempt_number, neuron_name, collateral_name, dendrite_index, signal, status, error, started_at,
+               duration
         FROM cnstra_history WHERE key = ? ORDER BY id
     """
     settled = [settled_of(row, run_id) for row in connection.execute(query, (found[0],)).fetchall()]

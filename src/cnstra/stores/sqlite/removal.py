@@ -15,7 +15,10 @@ __all__ = ["ENDED", "LATEST", "delete", "free_pages", "purge"]
 INCREMENTAL = 2
 """What SQLite calls that mode of `auto_vacuum`; a file that others made may have another one."""
 
-ENDED = "SELECT ended_at, key FROM cnstra_runs WHERE scope = ? AND status = ? AND ended_at < ? ORDER BY ended_at, key LIMIT ?"
+ENDED = (
+    "SELECT ended_at, key FROM cnstra_runs WHERE scope = ? AND status = ? AND ended_at < ? "
+    "ORDER BY ended_at, key LIMIT ?"
+)
 LATEST = (
     "SELECT ended_at, key FROM cnstra_runs WHERE scope = ? AND status = ? AND ended_at IS NOT NULL "
     "ORDER BY ended_at DESC, key DESC LIMIT ?"

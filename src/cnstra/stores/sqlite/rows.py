@@ -44,9 +44,9 @@ _TASK_STATUSES: Final[tuple[TaskStatus, ...]] = get_args(TaskStatus)
 _VOLUMES: Final[tuple[Volume, ...]] = get_args(Volume)
 
 _RUN = """
-    SELECT r.key, r.scope, r.stimulation_id, r.status, r.attempt_number, r.options, r.volume, r.owner, p.fence, r.recoveries,
-           p.hop_count, p.outstanding, r.created_at, p.updated_at, r.ended_at, a.error, r.clone_of, r.entry_count,
-           p.sequence, p.next_task, p.next_signal
+    SELECT r.key, r.scope, r.stimulation_id, r.status, r.attempt_number, r.options, r.volume, r.owner, p.fence,
+           r.recoveries, p.hop_count, p.outstanding, r.created_at, p.updated_at, r.ended_at, a.error, r.clone_of,
+           r.entry_count, p.sequence, p.next_task, p.next_signal
     FROM cnstra_runs AS r JOIN cnstra_progress AS p USING (key)
     LEFT JOIN cnstra_attempts AS a ON a.key = r.key AND a.attempt_number = r.attempt_number
     WHERE r.key = ?
@@ -104,7 +104,7 @@ def entry_of(connection: sqlite3.Connection, key: int, entry_count: int) -> tupl
 def signals_of(connection: sqlite3.Connection, condition: str, values: Sequence[object]) -> list[SignalRow]:
     """Load the signals that *condition*, a text of ours, selects."""
     rows = connection.execute(_SIGNALS + condition, values).fetchall()
-    return [SignalRow(row[0] & ORDINAL, *row[1:]) for row in rows]
+    return [SignalRow._make((row[0] & ORDINAL, *row[1:])) for row in rows]
 
 
 def frontier_of(connection: sqlite3.Connection, key: int, run_id: str) -> tuple[TaskRow, ...]:
@@ -114,7 +114,7 @@ def frontier_of(connection: sqlite3.Connection, key: int, run_id: str) -> tuple[
         WHERE place BETWEEN ? AND ? ORDER BY place
     """
     rows = connection.execute(query, span(key)).fetchall()
-    return tuple(TaskRow(row[0] & ORDINAL, *row[1:5], failure=_error_of(row[5], run_id)) for row in rows)
+    return tuple(TaskRow._make((row[0] & ORDINAL, *row[1:5], _error_of(row[5], run_id))) for row in rows)
 
 
 def attempt_of(row: Sequence[Any], run_id: str) -> AttemptRecord:

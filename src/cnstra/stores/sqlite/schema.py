@@ -17,12 +17,12 @@ __all__ = ["SCHEMA_VERSION", "Synchronous", "check_path", "connect", "connect_wr
 Synchronous: TypeAlias = Literal["FULL", "NORMAL", "OFF"]
 
 APPLICATION_ID = 0x434E5354  # "CNST", so that `file` can tell what a database is for
-OLDEST_SQLITE = (3, 35, 0)
-"""`UPDATE ... FROM` came with 3.33, the limit of 32,766 parameters with 3.32; 3.35 is what Debian 12 and older Pythons have."""
+OLDEST_SQLITE = (3, 33, 0)
+"""`UPDATE ... FROM` came with 3.33, the limit of 32,766 parameters with 3.32."""
 CHECKPOINT_PAGES = 1000
 JOURNAL_BYTES = CHECKPOINT_PAGES * 4096
 
-_MIGRATIONS = sorted(
+MIGRATIONS = sorted(
     (
         entry
         for entry in (resources.files("cnstra.stores.sqlite") / "migrations").iterdir()
@@ -30,7 +30,7 @@ _MIGRATIONS = sorted(
     ),
     key=lambda entry: entry.name,
 )
-SCHEMA_VERSION = len(_MIGRATIONS)
+SCHEMA_VERSION = len(MIGRATIONS)
 
 
 def check_path(path: Path) -> None:
@@ -107,7 +107,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             )
         if found == 0 and not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        for migration in _MIGRATIONS[found:]:
+        for migration in MIGRATIONS[found:]:
             for statement in _statements(migration.read_text(encoding="utf-8")):
                 connection.execute(statement)
         if found < SCHEMA_VERSION:

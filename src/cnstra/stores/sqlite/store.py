@@ -46,8 +46,8 @@ class SqliteStore:
 
     Args:
         path: The file; it is made if it is not there, but its folder is not. Not on a network file system.
-        synchronous: ``"FULL"`` has every commit on disk when it returns. With ``"NORMAL"`` a crash of the machine (not of the
-            process) may take the last commits back, with ``"OFF"`` it may damage the file.
+        synchronous: ``"FULL"`` has every commit on disk when it returns. With ``"NORMAL"`` a crash of the machine (not
+            of the process) may take the last commits back, with ``"OFF"`` it may damage the file.
         busy_timeout: Seconds to wait for other processes that write, before a `StoreError`.
 
     Raises:
@@ -154,7 +154,7 @@ class SqliteStore:
     async def take(
         self, scope: str, stimulation_id: str, worker_id: str, *, statuses: Collection[RunStatus], dead: Collection[str]
     ) -> RunState | None:
-        """Take one run, if its status is in *statuses* and no living worker holds it; its failed tasks are outstanding again."""
+        """Take one run, failed tasks included, if its status is in *statuses* and no living worker holds it."""
         work = partial(
             claims.take, scope=scope, run_id=stimulation_id, worker_id=worker_id, statuses=statuses, dead=dead
         )

@@ -65,7 +65,7 @@ def each(connection: sqlite3.Connection, jobs: Sequence[Job], explain: Explain) 
 
 
 def together(connection: sqlite3.Connection, jobs: Sequence[Job], explain: Explain) -> None:
-    """Do all jobs in one transaction, so that they share its fsync; if one fails, do each in a transaction of its own."""
+    """Do all jobs in one transaction, so that they share its fsync; if one fails, do each in one of its own."""
     try:
         with _transaction(connection):
             results = [job.work(connection) for job in jobs]
@@ -96,7 +96,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 @final
 class DatabaseThread:
-    """One connection and its thread. The thread is a daemon: a store that nobody closed does not hold up the interpreter.
+    """One connection and its thread, a daemon: a store that nobody closed does not hold up the interpreter's exit.
 
     Args:
         name: Of the thread, for debuggers and for errors.
@@ -166,7 +166,8 @@ class DatabaseThread:
         each(connection, [last], self._explain)
 
     def _next(self, connection: sqlite3.Connection, jobs: SimpleQueue[Job]) -> Job | None:
-        """Do what waits; return the last job once it has come. (A function, so that nothing holds on to old results.)"""
+        """Do what waits; return the last job once it has come."""
+        # A function of its own, so that no local variable holds on to old results while the thread waits.
         waiting = [jobs.get()]
         while not jobs.empty():
             waiting.append(jobs.get())

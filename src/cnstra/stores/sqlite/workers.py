@@ -36,7 +36,10 @@ def all_workers(connection: sqlite3.Connection) -> list[WorkerRecord]:
     """Load all workers."""
     now = time.time()
     query = "SELECT worker_id, host, pid, started_at, lease_until FROM cnstra_workers ORDER BY started_at, worker_id"
-    return [WorkerRecord(*row, expired=row[4] <= now) for row in connection.execute(query).fetchall()]
+    return [
+        WorkerRecord(worker_id, host, pid, started_at, lease_until, expired=lease_until <= now)
+        for worker_id, host, pid, started_at, lease_until in connection.execute(query).fetchall()
+    ]
 
 
 def living(connection: sqlite3.Connection, dead: Collection[str]) -> set[str]:

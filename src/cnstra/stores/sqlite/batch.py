@@ -1,0 +1,149 @@
+"""The rows of many deltas, gathered by kind, so that a kind is one statement."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import final
+
+from cnstra.persist.delta import Delta, Ended
+from cnstra.persist.records import NewRun
+from cnstra.stores.sqlite.rows import error_text
+from cnstra.stores.sqlite.statements import ManyRows
+
+__all__ = ["Batch"]
+
+# Every error rolls the whole transaction back, and OR ROLLBACK tells SQLite so. Otherwise it copies each page that a
+# statement of several rows touches, to be able to undo that statement alone: 50 rows in 50 pages take 0.40 ms then, not
+# 0.17.
+_ADD_SIGNALS = ManyRows(
+    "INSERT OR ROLLBACK INTO cnstra_signals (place, collateral_name, version, payload, producer) VALUES",
+    "(?, ?, ?, ?, ?)",
+)
+_ADD_TASKS = ManyRows(
+    "INSERT OR ROLLBACK INTO cnstra_frontier "
+    "(place, neuron_name, collateral_name, dendrite_index, signal, failure) VALUES",
+    "(?, ?, ?, ?, ?, ?)",
+)
+_ADD_HISTORY = ManyRows(
+    "INSERT OR ROLLBACK INTO cnstra_history (key, ordinal, attempt_number, neuron_name, collateral_name, "
+    "dendrite_index, signal, status, error, started_at, duration) VALUES",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+)
+_SET_CONTEXTS = ManyRows(
+    "INSERT INTO cnstra_contexts (key, neuron_name, value) VALUES",
+    "(?, ?, ?)",
+    "ON CONFLICT (key, neuron_name) DO UPDATE SET value = excluded.value",
+)
+_ADD_HOPS = ManyRows(
+    "INSERT INTO cnstra_hops (key, neuron_name, hops) VALUES",
+    "(?, ?, ?)",
+    "ON CONFLICT (key, neuron_name) DO UPDATE SET hops = hops + excluded.hops",
+)
+_FAIL_TASKS = ManyRows(
+    "UPDATE cnstra_frontier SET failure = v.column2 FROM (VALUES", "(?, ?)", ") AS v WHERE place = v.column1"
+)
+_REMOVE_TASKS = ManyRows("DELETE FROM cnstra_frontier WHERE place IN (", "?", ")")
+_DROP_SIGNALS = ManyRows(
+    "DELETE FROM cnstra_signals WHERE place IN (",
+    "?",
+    # A clone starts from the entry signals, whatever the run itself still needs.
+    ") AND (place & 4294967295) >= (SELECT entry_count FROM cnstra_runs WHERE key = place >> 32)",
+)
+_END_RUNS = ManyRows(
+    "UPDATE cnstra_runs SET owner = NULL, status = v.column2, ended_at = v.column3 FROM (VALUES",
+    "(?, ?, ?)",
+    ") AS v WHERE key = v.column1",
+)
+_END_ATTEMPTS = ManyRows(
+    "UPDATE cnstra_attempts SET status = v.column3, ended_at = v.column4, error = v.column5, "
+    "hop_count = (SELECT p.hop_count FROM cnstra_progress AS p WHERE p.key = v.column1) - hops_before FROM (VALUES",
+    "(?, ?, ?, ?, ?)",
+    ") AS v WHERE key = v.column1 AND attempt_number = v.column2",
+)
+
+
+@final
+class Batch:
+    """Flat lists of values for each kind of row."""
+
+    def __init__(self, now: float) -> None:
+        self._now = now
+        self._signals: list[object] = []
+        self._tasks: list[object] = []
+        self._history: list[object] = []
+        self._contexts: dict[tuple[int, str], bytes | None] = {}
+        self._hops: list[object] = []
+        self._failures: list[object] = []
+        self._removed: list[object] = []
+        self._dropped: list[object] = []
+        self._ended_runs: list[object] = []
+        self._ended_attempts: list[object] = []
+
+    def add_run(self, key: int, run: NewRun) -> None:
+        """Gather the entry of a new run."""
+        first = key << 32
+        for signal in run.entry:
+            self._signals += (first | signal.ordinal, *signal[1:])
+        for task in run.tasks:
+            self._tasks += (first | task.ordinal, *task[1:5], task.failure and error_text(task.failure))
+
+    def add(self, deltas: Iterable[Delta]) -> None:
+        """Gather what the deltas change.
+
+        On the way of every hop: rows are cut out of the records by position, and all is in one loop; written out in a
+        function for each kind, with the fields by name, it takes 3.1 us a delta instead of 1.4.
+        """
+        signals, tasks, history, removed = self._signals, self._tasks, self._history, self._removed
+        for delta in deltas:
+            key = delta.key
+            first = key << 32
+            for signal in delta.signals.values():
+                signals += (first | signal[0], *signal[1:])
+            for task in delta.tasks.values():
+                tasks += (first | task[0], *task[1:5], task[5] and error_text(task[5]))
+            for ordinal, attempt_number, task, status, error, started_at, duration in delta.history:
+                failure = error and error_text(error)
+                history += (key, ordinal, attempt_number, *task[1:5], status, failure, started_at, duration)
+            for ordinal in delta.removed:
+                removed.append(first | ordinal)
+            if delta.dropped:
+                self._dropped += [first | ordinal for ordinal in delta.dropped]
+            if delta.failures or delta.contexts or delta.hops:
+                self._add_changes(delta)
+            if delta.ended is not None:
+                self._add_end(key, delta.attempt_number, delta.ended)
+
+    def _add_changes(self, delta: Delta) -> None:
+        key = delta.key
+        for ordinal, error in delta.failures.items():
+            self._failures += (key << 32 | ordinal, error_text(error))
+        for neuron_name, value in delta.contexts.items():
+            self._contexts[key, neuron_name] = value
+        for neuron_name, count in delta.hops.items():
+            self._hops += (key, neuron_name, count)
+
+    def _add_end(self, key: int, attempt_number: int, ended: Ended) -> None:
+        self._ended_runs += (key, ended.status, None if ended.status == "pending" else self._now)
+        self._ended_attempts += (key, attempt_number, ended.attempt, self._now, error_text(ended.error))
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Write all of it: first what is new, then what changes, then what goes.
+
+        That order is right across deltas as well, since an ordinal is never used twice.
+        """
+        contexts: list[object] = [value for place, context in self._contexts.items() for value in (*place, context)]
+        for statement, values in (
+            (_ADD_SIGNALS, self._signals),
+            (_ADD_TASKS, self._tasks),
+            (_ADD_HISTORY, self._history),
+            (_SET_CONTEXTS, contexts),
+            (_ADD_HOPS, self._hops),
+            (_FAIL_TASKS, self._failures),
+            (_REMOVE_TASKS, self._removed),
+            (_DROP_SIGNALS, self._dropped),
+            (_END_RUNS, self._ended_runs),
+            (_END_ATTEMPTS, self._ended_attempts),
+        ):
+            if values:
+                statement.execute(connection, values)

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cnstra.errors import StoreError
+from cnstra.stores import MemoryStore, SqliteStore, open_store
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("sqlite:///runs.db", "runs.db"),
+        ("sqlite:///var/my runs.db", "var/my runs.db"),
+        ("sqlite:///my%20runs.db", "my runs.db"),
+        ("sqlite:////var/lib/runs.db", "/var/lib/runs.db"),
+        (Path("/var/läufe?.db"), "/var/läufe?.db"),
+    ],
+)
+def test_a_file_is_named_by_url_or_by_path(url: str | Path, path: str) -> None:
+    store = open_store(url)
+
+    assert isinstance(store, SqliteStore)
+    assert store.label == f"the SQLite store {path}"
+
+
+def test_memory_has_a_url_too() -> None:
+    assert isinstance(open_store("memory://"), MemoryStore)
+
+
+def test_a_store_is_returned_as_it_is() -> None:
+    store = MemoryStore()
+
+    assert open_store(store) is store
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("runs.db", "'runs.db' is no address of a store; write one of sqlite:///relative.db"),
+        ("sqlite://runs.db", "three slashes for a relative path"),
+        ("sqlite:///", "needs a file, not ''"),
+        ("sqlite:///:memory:", "use MemoryStore"),
+        ("sqlite:///runs.db?mode=ro", "takes no parameters"),
+        ("memory://shared", "write memory://"),
+        ("mysql://root@host/db", "no store is known for mysql://; there are sqlite:///"),
+        ("postgresql://me:secret@host/db", "no store for postgresql:// yet"),
+        ("redis://host", "no store for redis:// yet"),
+    ],
+)
+def test_another_address_is_refused_with_what_to_write(url: str, problem: str) -> None:
+    with pytest.raises(StoreError, match=problem) as caught:
+        open_store(url)
+
+    assert "secret" not in str(caught.value)

@@ -1,8 +1,8 @@
 """Measuring our way of doing some work against a bare one, and printing what came of it.
 
-The machine is assumed to be busy with other things. So a reading is short, a round reads the yardstick and then ours, the
-ratio is taken within the round, and what counts is the median over all rounds; the smallest and the largest stand beside
-it. One round goes ahead unrecorded, to warm up.
+The machine is assumed to be busy with other things. So a reading is short, a round reads the yardstick and then ours,
+the ratio is taken within the round, and what counts is the median over all rounds; the smallest and the largest stand
+beside it. One round goes ahead unrecorded, to warm up.
 """
 
 from __future__ import annotations
@@ -164,7 +164,8 @@ def _positive(text: str) -> int:
 
 def show_machine() -> None:
     """Print what the figures were measured on."""
-    print(f"Python {platform.python_version()} ({platform.python_compiler()}), {platform.system()}, {os.cpu_count()} cores")
+    python = f"Python {platform.python_version()} ({platform.python_compiler()})"
+    print(f"{python}, {platform.system()}, {os.cpu_count()} cores")
 
 
 def in_fresh_process(code: str, *, cache: str | None = None) -> str:

@@ -48,7 +48,7 @@ def settled(row: TaskRow, *, attempt_number: int = 1, error: ErrorRecord | None 
 
 def empty_delta(state: RunState, *, ended: Ended | None = None) -> Delta:
     """Return a delta that follows on *state* and changes nothing but what *ended* says."""
-    return Delta(
+    delta = Delta(
         key=state.key,
         stimulation_id=state.run.stimulation_id,
         attempt_number=state.run.attempt_number,
@@ -56,8 +56,9 @@ def empty_delta(state: RunState, *, ended: Ended | None = None) -> Delta:
         sequence=state.sequence + 1,
         next_task=state.next_task,
         next_signal=state.next_signal,
-        ended=ended,
     )
+    delta.ended = ended
+    return delta
 
 
 def hop(state: RunState, *, ended: Ended | None = None) -> Delta:

@@ -1,4 +1,4 @@
-"""What every store does, whatever it keeps the runs in. A class of tests makes a store's suite of this by inheriting."""
+"""What every store does, whatever it keeps the runs in: a class of tests, to be inherited where there is a `store`."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def test_a_file_is_named_by_url_or_by_path(url: str | Path, path: str) -> None:
     store = open_store(url)
 
     assert isinstance(store, SqliteStore)
-    assert store.label == f"the SQLite store {path}"
+    assert store.label == f"the SQLite store {Path(path).absolute()}"
 
 
 def test_memory_has_a_url_too() -> None:

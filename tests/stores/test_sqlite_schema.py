@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import sqlite3
@@ -8,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from tests.stores.building import admitted
 
 ROOT = 0
 NOBODY = 65534
+IS_ROOT = os.geteuid() == ROOT
 
 
 async def opened_and_closed(path: Path) -> None:
@@ -28,25 +28,43 @@ async def opened_and_closed(path: Path) -> None:
     await store.close()
 
 
+def names(folder: Path) -> list[str]:
+    return [entry.name for entry in folder.iterdir()]
+
+
+def make_read_only(path: Path) -> None:
+    path.chmod(0o444)
+
+
 def ask(path: Path, question: str) -> object:
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(question).fetchone()[0]
 
 
-@pytest.fixture
-def folder_without_rights() -> Iterator[Path]:
-    """A folder that others may read, while this process is one of the others."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    is_root = os.geteuid() == ROOT
-    if is_root:
+@contextmanager
+def all_rights(folder: Path) -> Iterator[None]:
+    if IS_ROOT:
+        os.seteuid(ROOT)
+        yield
         os.seteuid(NOBODY)
     else:
+        folder.chmod(0o755)
+        yield
         folder.chmod(0o555)
+
+
+@pytest.fixture
+def folder_without_rights() -> Iterator[Path]:
+    """A folder that this process may read only; as root it becomes somebody else for that."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755 if IS_ROOT else 0o555)
+    if IS_ROOT:
+        os.seteuid(NOBODY)
     yield folder
-    if is_root:
+    if IS_ROOT:
         os.seteuid(ROOT)
-    shutil.rmtree(folder, ignore_errors=True)
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
 
 
 async def test_a_new_file_gets_the_schema(tmp_path: Path) -> None:
@@ -58,7 +76,7 @@ async def test_a_new_file_gets_the_schema(tmp_path: Path) -> None:
     assert ask(path, "PRAGMA application_id") == schema.APPLICATION_ID
     assert ask(path, "PRAGMA journal_mode") == "wal"
     assert ask(path, "PRAGMA auto_vacuum") == 2
-    assert [entry.name for entry in tmp_path.iterdir()] == ["runs.db"]
+    assert names(tmp_path) == ["runs.db"]
 
 
 async def test_a_path_may_be_any_text(tmp_path: Path) -> None:
@@ -130,6 +148,24 @@ def test_an_unknown_synchronous_is_refused() -> None:
         SqliteStore("runs.db", synchronous="SOME")  # type: ignore[arg-type]
 
 
+async def test_a_relative_path_stays_what_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = SqliteStore("runs.db")
+    monkeypatch.chdir("/")
+
+    await store.open()
+    await store.close()
+
+    assert names(tmp_path) == ["runs.db"]
+
+
+async def test_a_sqlite_that_is_too_old_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 31, 1))
+
+    with pytest.raises(StoreError, match=r"needs 3\.33\.0 or newer"):
+        await opened_and_closed(tmp_path / "runs.db")
+
+
 async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"there is no folder .*nowhere; create it first"):
         await opened_and_closed(tmp_path / "nowhere" / "runs.db")
@@ -157,15 +193,9 @@ async def test_a_folder_that_may_not_be_written_is_named(folder_without_rights: 
 
 async def test_a_read_only_file_is_named(folder_without_rights: Path) -> None:
     path = folder_without_rights / "runs.db"
-    user = os.geteuid()
-    if user == NOBODY:
-        os.seteuid(ROOT)
-    else:
-        folder_without_rights.chmod(0o755)
-    await opened_and_closed(path)
-    path.chmod(0o444)
-    if user == NOBODY:
-        os.seteuid(NOBODY)
+    with all_rights(folder_without_rights):
+        await opened_and_closed(path)
+        make_read_only(path)
 
     with pytest.raises(StoreError, match=r"runs\.db: the file or its folder is read-only"):
         await opened_and_closed(path)
@@ -196,14 +226,18 @@ asyncio.run(main())
 """
 
 
-async def test_many_processes_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+def test_many_processes_may_open_a_new_file_at_once(tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
     command = [sys.executable, "-c", OPEN, str(path)]
     children = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(6)]
 
-    outcomes = await asyncio.gather(*(asyncio.to_thread(child.communicate, b"g") for child in children))
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write(b"g")
+        child.stdin.flush()
+    outcomes = [(child.communicate()[1], child.returncode) for child in children]
 
-    assert [(child.returncode, errors) for child, (_, errors) in zip(children, outcomes, strict=True)] == [(0, b"")] * 6
+    assert outcomes == [(b"", 0)] * 6
     assert ask(path, "SELECT count(*) FROM cnstra_meta") == 1
 
 

@@ -289,6 +289,14 @@ class Stimulation(Turns):
             parts.append(f"{len(listeners)} failed listener{'s' * (len(listeners) != 1)}")
         return StimulationFailed(f"Stimulation completed with {' and '.join(parts)}", [*tasks, *listeners])
 
+    def halt(self, error: BaseException) -> None:
+        """Stop the run for good; one whose last write was on its way, and has failed, ends now."""
+        last_write_failed = self._ending and not self._done
+        super().halt(error)
+        if last_write_failed and not self._done:
+            self._outcome = error
+            self._finish()
+
     def _finish(self) -> None:
         if self._done:
             return

@@ -697,7 +697,7 @@ class Turns:
                 self._put_back(activation)
                 raise
         self._active[activation] = None
-        if self._adoptable and self._adopted is None and not self._queue:
+        if self._adoptable and not self._queue and not self._slotted and len(self._active) == 1:
             self._adopted = (activation, awaitable)
         else:
             self._active[activation] = bodies().spawn(self, activation, awaitable)

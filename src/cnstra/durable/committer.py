@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from typing import TYPE_CHECKING, final
 
+from cnstra.core.eager import start_eagerly
 from cnstra.durable.recorder import Pending, RunRecorder
 from cnstra.errors import Fenced, StoreError
 
@@ -19,6 +22,10 @@ __all__ = ["Committer"]
 _TRIES = 6
 _FIRST_PAUSE = 0.05
 _MAX_PAUSE = 2.0
+_AT_ONCE = 16
+"""Runs that go on in one round of the event loop after a commit: the store writes for some while others compute."""
+_ALONE = 5
+"""After so many deltas in a row that were refused one by one, the store is at fault and not a delta."""
 
 
 @final
@@ -36,10 +43,11 @@ class Committer:
         self, store: Store, *, max_staleness: float, max_pending: int, run_finished: Callable[[RunRecorder], None]
     ) -> None:
         self._store = store
-        self._max_staleness = max_staleness
+        self._gathering = max_staleness / 2  # half of what is allowed is for gathering, the other half for writing
         self._max_pending = max_pending
         self._run_finished = run_finished
         self._loop = asyncio.get_running_loop()
+        self._context = copy_context()
         self._urgent: dict[Pending, None] = {}
         self._patient: dict[Pending, None] = {}  # in the order in which they were opened
         self._writing = False
@@ -56,7 +64,7 @@ class Committer:
         """See that *pending* is written; tell whether its run has to wait.
 
         A run need not wait unless it asked for that, or the store is behind: too many runs have unwritten deltas, or
-        one of them is as old as `max_staleness` allows.
+        one of them has been gathered for half of what `max_staleness` allows.
         """
         if not at_once and not self._is_behind():
             self._patient.setdefault(pending)
@@ -86,12 +94,11 @@ class Committer:
         if len(self._patient) >= self._max_pending:
             return True
         oldest = next(iter(self._patient), None)
-        return oldest is not None and self._loop.time() - oldest.opened_at >= self._max_staleness
+        return oldest is not None and self._loop.time() - oldest.opened_at >= self._gathering
 
     def _set_timer(self) -> None:
         if self._timer is None and not self._writing:
-            # Half of what is allowed is for gathering, the other half for writing.
-            self._timer = self._loop.call_later(self._max_staleness / 2, self._hurry)
+            self._timer = self._loop.call_later(self._gathering, self._hurry)
 
     def _hurry(self) -> None:
         """Write what is patient now."""
@@ -112,7 +119,8 @@ class Committer:
             self._loop.call_soon(self._start_writer)
 
     def _start_writer(self) -> None:
-        self._writer = self._loop.create_task(self._write(), name="cnstra-commit")
+        # Eagerly: the store gets the first batch in this round of the event loop, and not in the next one.
+        self._writer = start_eagerly(self._loop, self._write(), self._context.copy())
 
     async def _write(self) -> None:
         try:
@@ -136,30 +144,49 @@ class Committer:
     async def _write_batch(self, batch: Sequence[Pending]) -> None:
         try:
             applied = await self._commit([pending.delta for pending in batch])
-        except StoreError as error:
-            if len(batch) == 1:
-                _fail(batch[0], error)
-                return
-            for pending in batch:  # one of them may be what the store refuses: the others must not fail with it
-                await self._write_alone(pending)
+        except Exception as error:  # noqa: BLE001 - whatever it is, no run may wait for ever for its write
+            await self._write_apart(batch, _as_store_error(error, self._store.label))
             return
+        waiters: deque[Callable[[], None]] = deque()
         for pending, was_applied in zip(batch, applied, strict=True):
-            self._conclude(pending, applied=was_applied)
+            if was_applied:
+                waiters.extend(pending.waiters)
+            else:
+                _fence_off(pending)
+        self._release(waiters)
 
-    async def _write_alone(self, pending: Pending) -> None:
+    async def _write_apart(self, batch: Sequence[Pending], error: StoreError) -> None:
+        """Find out which of *batch* the store refuses: the others must not fail with it."""
+        refused = 0
+        for pending in batch:
+            if len(batch) == 1 or refused == _ALONE:
+                _fail(pending, error)
+                continue
+            try:
+                [applied] = await self._store.commit([pending.delta])
+            except Exception as problem:  # noqa: BLE001 - as above
+                refused += 1
+                _fail(pending, _as_store_error(problem, self._store.label))
+                continue
+            refused = 0
+            if applied:
+                self._release(deque(pending.waiters))
+            else:
+                _fence_off(pending)
+
+    def _release(self, waiters: deque[Callable[[], None]]) -> None:
+        """Let runs go on, outside the writer's task: it must go on writing whatever their handlers do."""
+        if waiters:
+            self._loop.call_soon(self._release_now, waiters)
+
+    def _release_now(self, waiters: deque[Callable[[], None]]) -> None:
+        # Some now, the others in the next round: what the first ones have done is on its way to the store meanwhile. It also
+        # lets the others go on if a handler raises what must not be swallowed.
         try:
-            [applied] = await self._store.commit([pending.delta])
-        except StoreError as error:
-            _fail(pending, error)
-        else:
-            self._conclude(pending, applied=applied)
-
-    def _conclude(self, pending: Pending, *, applied: bool) -> None:
-        if not applied:
-            _fail(pending, Fenced(pending.recorder.stimulation_id, pending.recorder.fence))
-            return
-        for waiter in pending.waiters:  # each in a callback of its own: a handler that raises must not harm the others
-            self._loop.call_soon(waiter)
+            for _ in range(min(_AT_ONCE, len(waiters))):
+                waiters.popleft()()
+        finally:
+            self._release(waiters)
 
     async def _commit(self, deltas: Sequence[Delta]) -> Sequence[bool]:
         """Write *deltas*, trying again a bounded number of times: a delta that was applied already stays as it is."""
@@ -173,8 +200,22 @@ class Committer:
         return await self._store.commit(deltas)
 
 
+def _fence_off(pending: Pending) -> None:
+    _fail(pending, Fenced(pending.recorder.stimulation_id, pending.recorder.fence))
+
+
+def _as_store_error(error: Exception, label: str) -> StoreError:
+    if isinstance(error, StoreError):
+        return error
+    wrapped = StoreError(f"{label} failed in a way that it does not know: {error!r}")
+    wrapped.__cause__ = error
+    return wrapped
+
+
 def _fail(pending: Pending, error: StoreError) -> None:
     recorder = pending.recorder
     recorder.broken = True
-    if recorder.stimulation is not None:
+    if recorder.stimulation is None:
+        recorder.finished()  # it could not even start, and now that cannot be stored
+    else:
         recorder.stimulation.halt(error)

@@ -238,13 +238,13 @@ class RunRecorder:
         if self.pending is None:
             self._sequence += 1
             delta = Delta(
-                key=self._key,
-                stimulation_id=self.stimulation_id,
-                attempt_number=self.attempt_number,
-                fence=self.fence,
-                sequence=self._sequence,
-                next_task=self._next_task,
-                next_signal=self._next_signal,
+                self._key,
+                self.stimulation_id,
+                self.attempt_number,
+                self.fence,
+                self._sequence,
+                self._next_task,
+                self._next_signal,
             )
             self.pending = self._sink.open(self, delta)
         return self.pending
@@ -317,7 +317,7 @@ class RunRecorder:
         """Count an activation that has settled, and add it to the history."""
         row = handle.row
         delta.hop_count += 1
-        if self._counts_hops:
+        if self._counts_hops and error is None:  # a failure may be retried, and is the same activation then
             delta.hops[row.neuron_name] = delta.hops.get(row.neuron_name, 0) + 1
         if self._full:
             now = time()

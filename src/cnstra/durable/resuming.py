@@ -101,6 +101,8 @@ class Reviver:
         if options.max_neuron_hops is not None:
             recorder.count_hops()
         hops = {self._registry.require_neuron(name): count for name, count in state.hops.items()}
+        for activation, _ in failed:
+            hops[activation.subscriber.neuron] = hops.get(activation.subscriber.neuron, 0) + 1
         return Revival(run, recorder, activations, failed, hops)
 
     def _options(self, options: RunOptions, state: RunState) -> StimulationOptions:

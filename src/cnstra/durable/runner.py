@@ -231,16 +231,19 @@ class DurableRunner(StoredRuns):
         live: StimulationOptions,
     ) -> DurableRun | None:
         """Store a run and start it; ``None`` if its id is taken."""
-        state = await self.store.admit(new, self.worker_id)
-        if state is None:
-            return None
+        async with self._worker.ownership.of(new.stimulation_id):
+            with self._worker.wary():
+                state = await self.store.admit(new, self.worker_id)
+            return None if state is None else self._start(state, entry, stored, live)
+
+    def _start(self, state: RunState, entry: Entry, stored: RunOptions, live: StimulationOptions) -> DurableRun:
         stimulation = Stimulation(self.cns, live)
         recorder = RunRecorder(self._names, self._worker.committer, state, stored.durability)
         if (
             not self._worker.accepts
         ):  # it was closed meanwhile; the run is stored, and whoever opens the store next starts it
             recorder.release()
-            return self._stored(new.stimulation_id, state.run.attempt_number)
+            return self._stored(state.run.stimulation_id, state.run.attempt_number)
         for activation, row in zip(entry.activations, entry.tasks, strict=True):
             activation.record = recorder.handle(row)
         run = self._under_way(stimulation, recorder)
@@ -256,7 +259,12 @@ class DurableRunner(StoredRuns):
         if on_conflict == "raise":
             raise RunExists(stimulation_id, info.status)
         if on_conflict == "retry" and info.status in {"failed", "aborted"}:
-            return await self.retry(stimulation_id)
+            try:
+                return await self.retry(stimulation_id)
+            except RunNotReady:  # perhaps since somebody else was faster
+                info = await self._require(stimulation_id)
+                if info.status in {"failed", "aborted"}:
+                    raise
         return self._handle(info)
 
     def _handle(self, info: RunInfo) -> DurableRun:
@@ -310,8 +318,12 @@ class DurableRunner(StoredRuns):
             RunNotReady: If it runs, has completed, or has nothing left to do.
         """
         self._worker.require_open()
-        info = await self._require(stimulation_id)
-        if self._worker.live.get(stimulation_id) is not None:
+        async with self._worker.ownership.taking(stimulation_id):
+            return await self._retry(await self._require(stimulation_id))
+
+    async def _retry(self, info: RunInfo) -> DurableRun:
+        stimulation_id = info.stimulation_id
+        if await self._is_under_way(info):
             raise RunNotReady(stimulation_id, info.status, "it is under way here; await it, or abort it first")
         if info.status == "completed":
             raise RunNotReady(stimulation_id, info.status, "there is nothing to retry; use clone() for a fresh run")
@@ -320,18 +332,29 @@ class DurableRunner(StoredRuns):
                 stimulation_id, info.status, "only a listener failed, no task is left; use clone() for a fresh run"
             )
         statuses: Collection[RunStatus] = ("failed", "aborted", "pending", "running")
-        state = await self.store.take(
-            self.scope, stimulation_id, self.worker_id, statuses=statuses, dead=await self._worker.dead(itself=True)
-        )
+        dead = await self._worker.dead(itself=True)
+        with self._worker.wary():
+            state = await self.store.take(self.scope, stimulation_id, self.worker_id, statuses=statuses, dead=dead)
         if state is None:
             info = await self._require(stimulation_id)
             raise RunNotReady(
                 stimulation_id, info.status, f"worker {info.owner} holds it; wait for it, or abort it there"
             )
+        self._worker.require_open()
         run = self._resume(state)
         if run is None:
+            await self._worker.committer.drain()
             raise RunNotReady(stimulation_id, "failed", "this code cannot resume it; see its error with get()")
         return run
+
+    async def _is_under_way(self, info: RunInfo) -> bool:
+        live = self._worker.live.get(info.stimulation_id)
+        if live is None or live.stimulation is None:
+            return False
+        if info.status in FINAL_STATUSES:  # its last write is done, and it is about to hear of that
+            await live.stimulation.wait_quietly()
+            return False
+        return True
 
     async def clone(self, stimulation_id: str, *, new_id: str | None = None) -> DurableRun:
         """Start a fresh run from the entry signals of a stored one, with the same options.
@@ -353,17 +376,15 @@ class DurableRunner(StoredRuns):
         entry = self._admission.entry(
             [self._signal(row.collateral_name, row.version, row.payload) for row in record.entry]
         )
+        clone_id = new_stimulation_id() if new_id is None else _checked_id(new_id)
         live = StimulationOptions(
             concurrency=options.concurrency,
             max_neuron_hops=options.max_neuron_hops,
             modality=modality,
             afferent_path=path,
             metadata=options.metadata,
-            stimulation_context=None
-            if self._make_context is None
-            else self._make_context(stimulation_id, options.metadata),
+            stimulation_context=None if self._make_context is None else self._make_context(clone_id, options.metadata),
         )
-        clone_id = new_stimulation_id() if new_id is None else _checked_id(new_id)
         new = self._admission.new_run(entry, clone_id, options, record.volume, clone_of=stimulation_id)
         run = await self._admit(new, entry, options, live)
         if run is None:
@@ -384,12 +405,18 @@ class DurableRunner(StoredRuns):
             RunNotFound: If there is no such run.
             RunNotReady: If another worker holds it.
         """
+        self._worker.require_open()
+        if self._worker.live.get(stimulation_id) is None:
+            async with self._worker.ownership.taking(stimulation_id):
+                if self._worker.live.get(stimulation_id) is None:
+                    await self._abort_stored(stimulation_id)
         live = self._worker.live.get(stimulation_id)
         if live is not None and live.stimulation is not None:
             live.stimulation.abort(reason)
             if not live.stimulation.is_driven_by(asyncio.current_task()):
                 await live.stimulation.wait_quietly()
-            return
+
+    async def _abort_stored(self, stimulation_id: str) -> None:
         info = await self._require(stimulation_id)
         dead = await self._worker.dead(itself=True)
         if info.status in FINAL_STATUSES or await self.store.settle(self.scope, stimulation_id, "aborted", dead=dead):
@@ -403,12 +430,13 @@ class DurableRunner(StoredRuns):
             RunNotFound: If there is no such run.
             RunNotReady: If it is under way; abort it first.
         """
-        info = await self._require(stimulation_id)
-        if self._worker.live.get(stimulation_id) is not None:
-            raise RunNotReady(stimulation_id, info.status, "it is under way here; abort it first")
-        dead = await self._worker.dead(itself=True)
-        if not await self.store.delete(self.scope, stimulation_id, dead=dead):
-            raise RunNotReady(stimulation_id, info.status, f"worker {info.owner} holds it; abort it there first")
+        async with self._worker.ownership.taking(stimulation_id):
+            info = await self._require(stimulation_id)
+            if await self._is_under_way(info):
+                raise RunNotReady(stimulation_id, info.status, "it is under way here; abort it first")
+            dead = await self._worker.dead(itself=True)
+            if not await self.store.delete(self.scope, stimulation_id, dead=dead):
+                raise RunNotReady(stimulation_id, info.status, f"worker {info.owner} holds it; abort it there first")
 
 
 def _one_of(value: Any, literal: Any, what: str) -> Any:

@@ -73,6 +73,7 @@ class StoredRuns:
         Returns:
             How many runs were dropped.
         """
+        self._worker.require_open()
         return await purge(self.store, self.scope, _statuses(status, FINAL_STATUSES), older_than, keep)
 
     async def _require(self, stimulation_id: str) -> RunInfo:

@@ -6,13 +6,17 @@ import asyncio
 import logging
 import weakref
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, final
 
 from cnstra.durable.committer import Committer
 from cnstra.durable.heartbeat import Heartbeat
 from cnstra.durable.identity import dead_workers, new_worker_id, this_process
 from cnstra.durable.live import LiveRuns
-from cnstra.durable.recorder import SHUTDOWN
+from cnstra.durable.orphans import Orphans
+from cnstra.durable.ownership import Ownership
+from cnstra.durable.recorder import SHUTDOWN, RunRecorder
 from cnstra.durable.retention import Retention, RetentionPolicy
 from cnstra.durable.termination import Termination
 from cnstra.errors import CNSError, StimulationAborted, StoreError
@@ -50,6 +54,7 @@ class Worker:
 
     Attributes:
         accepts: Whether it is open and takes work.
+        ownership: The locks for whoever starts a run or takes one.
     """
 
     def __init__(
@@ -76,6 +81,7 @@ class Worker:
         self._grace = grace
         self._handle_sigterm = handle_sigterm
         self.accepts = False
+        self.ownership = Ownership()
         self._closing: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -97,13 +103,15 @@ class Worker:
             raise CNSError("this runner was opened before; make another one")
         self._loop = asyncio.get_running_loop()
         self.live = LiveRuns()
+        self._orphans = Orphans(self.store, self._scope, self.worker_id, self.live, self.ownership)
+        self._record = this_process(self.worker_id)
         await self.store.open()
         try:
             self.committer = Committer(
-                self.store, max_staleness=self._max_staleness, max_pending=_MAX_PENDING, run_finished=self.live.drop
+                self.store, max_staleness=self._max_staleness, max_pending=_MAX_PENDING, run_finished=self._run_finished
             )
             dead = await self.dead(itself=self.worker_id not in _here)
-            await self.store.add_worker(this_process(self.worker_id), self._lease)
+            await self.store.add_worker(self._record, self._lease)
             _here[self.worker_id] = self
             self._heartbeat = Heartbeat(
                 self.store,
@@ -144,9 +152,12 @@ class Worker:
 
     async def _recover(self, dead: set[str]) -> None:
         while self.accepts:
-            states = await self.store.claim(self._scope, self.worker_id, dead=dead, limit=_CLAIM)
-            for state in states:
-                self._resume(state)
+            async with self.ownership.claims:
+                with self.wary():
+                    states = await self.store.claim(self._scope, self.worker_id, dead=dead, limit=_CLAIM)
+                for state in states:
+                    if self.accepts:  # else it was closed meanwhile, and they are free as soon as it has signed off
+                        self._resume(state)
             if len(states) < _CLAIM:
                 return
 
@@ -158,9 +169,21 @@ class Worker:
                     cleaned_at = self._now()
                     await self._retention.apply(self.store, self._scope)
                 await asyncio.sleep(self._interval)
+                await self._orphans.give_back()
                 await self._recover(await self.dead(itself=False))
             except StoreError as error:
                 logger.warning("cannot look for runs to recover: %s", error)
+            except Exception:
+                logger.exception("cannot look for runs to recover")
+
+    def wary(self) -> AbstractContextManager[None]:
+        """Wrap what may give a run to this worker without its knowing, since the answer is lost."""
+        return self._orphans.wary()
+
+    def _run_finished(self, recorder: RunRecorder) -> None:
+        self.live.drop(recorder)
+        if recorder.broken:
+            self._orphans.suspect()
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -220,16 +243,23 @@ class Worker:
             await self.committer.drain()
             if heartbeat is not None:
                 await asyncio.to_thread(heartbeat.stop)
-            await self.store.remove_worker(self.worker_id)
+            await self._sign_off()
         except StoreError as error:
             logger.warning("worker %s could not sign off: %s", self.worker_id, error)
         finally:
             if heartbeat is not None:
                 heartbeat.stop()
-            _here.pop(self.worker_id, None)
+            if _here.get(self.worker_id) is self:
+                del _here[self.worker_id]
             if getattr(self, "_termination", None) is not None and self._termination.requested is None:
                 self._termination.remove()
             await self.store.close()
+
+    async def _sign_off(self) -> None:
+        """Remove the worker's row, unless it is that of a successor with the same name."""
+        for row in await self.store.workers():
+            if replace(row, lease_until=0.0, expired=False) == self._record:
+                await self.store.remove_worker(self.worker_id)
 
     async def _stop_runs(self) -> None:
         for run, _ in self.live:

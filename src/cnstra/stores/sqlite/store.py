@@ -61,7 +61,7 @@ class SqliteStore:
             raise StoreError(f"SqliteStore needs a file, not {str(path)!r}; for runs in memory use MemoryStore()")
         if synchronous not in ("FULL", "NORMAL", "OFF"):
             raise StoreError(f"synchronous is {synchronous!r}; it can be 'FULL', 'NORMAL' or 'OFF'")
-        self._path = Path(path)
+        self._path = Path(path).absolute()  # connections are opened later, maybe from another working directory
         self._busy_timeout = busy_timeout
         explain_error = partial(explain, path=self._path, busy_timeout=busy_timeout)
         self._writer = DatabaseThread(

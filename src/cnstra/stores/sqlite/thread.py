@@ -22,17 +22,13 @@ Explain: TypeAlias = Callable[[BaseException], BaseException]
 class Job:
     """One piece of work on the connection, and the future that waits for it; made in the event loop."""
 
-    __slots__ = ("_future", "_loop", "is_last", "work")
+    __slots__ = ("_loop", "future", "is_last", "work")
 
     def __init__(self, work: Callable[[sqlite3.Connection], object], *, is_last: bool = False) -> None:
         self.work = work
         self.is_last = is_last
         self._loop = asyncio.get_running_loop()
-        self._future: asyncio.Future[object] = self._loop.create_future()
-
-    async def outcome(self) -> object:
-        """Wait for the work; cancelling the waiter does not undo the work."""
-        return await self._future
+        self.future: asyncio.Future[object] = self._loop.create_future()
 
     def settle(self, result: object, error: BaseException | None = None) -> None:
         """Hand the outcome to the waiter, from the database's thread."""
@@ -42,12 +38,12 @@ class Job:
             return
 
     def _deliver(self, result: object, error: BaseException | None) -> None:
-        if self._future.done():  # its waiter was cancelled
+        if self.future.done():  # its waiter was cancelled
             return
         if error is None:
-            self._future.set_result(result)
+            self.future.set_result(result)
         else:
-            self._future.set_exception(error)
+            self.future.set_exception(error)
 
 
 Serve: TypeAlias = Callable[[sqlite3.Connection, Sequence[Job], Explain], None]
@@ -130,7 +126,7 @@ class DatabaseThread:
         self._thread = threading.Thread(target=self._main, args=(opened, self._jobs), name=self._name, daemon=True)
         self._thread.start()
         try:
-            await opened.outcome()
+            await opened.future
         except BaseException:
             self._jobs.put(Job(self._disconnect, is_last=True))
             self._thread = None
@@ -142,16 +138,16 @@ class DatabaseThread:
         if thread is not None:
             last = Job(self._disconnect, is_last=True)
             self._jobs.put(last)
-            await last.outcome()
+            await last.future
             thread.join()
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do *work* in the thread and return what it returns."""
+    def run(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """Do *work* in the thread; await what it returns. Cancelling the waiter does not undo the work."""
         if self._thread is None:
             raise StoreError(f"{self._name} is not open: await its open() first")
         job = Job(work)
         self._jobs.put(job)
-        return cast("T", await job.outcome())
+        return cast("asyncio.Future[T]", job.future)
 
     def _main(self, opened: Job, jobs: SimpleQueue[Job]) -> None:
         try:

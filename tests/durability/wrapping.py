@@ -1,0 +1,102 @@
+"""A store that passes everything on to another one, so that a test can step in between."""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
+from typing import TypeVar
+
+from cnstra.persist.delta import Delta
+from cnstra.persist.ports import Store
+from cnstra.persist.records import (
+    AttemptRecord,
+    NewRun,
+    Page,
+    RunRecord,
+    RunState,
+    RunStatus,
+    StoredTask,
+    TaskRow,
+    WorkerRecord,
+)
+
+T = TypeVar("T")
+
+
+class StoreWrapper:
+    """Passes on; a subclass overrides `around`, which every operation but `beat` goes through."""
+
+    def __init__(self, inner: Store) -> None:
+        self.inner = inner
+
+    async def around(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
+        return await call()
+
+    @property
+    def label(self) -> str:
+        return self.inner.label
+
+    async def open(self) -> None:
+        await self.around("open", self.inner.open)
+
+    async def close(self) -> None:
+        await self.around("close", self.inner.close)
+
+    async def add_worker(self, worker: WorkerRecord, lease: float) -> None:
+        await self.around("add_worker", partial(self.inner.add_worker, worker, lease))
+
+    def beat(self, worker_id: str, lease: float) -> bool:
+        return self.inner.beat(worker_id, lease)
+
+    async def workers(self) -> list[WorkerRecord]:
+        return await self.around("workers", self.inner.workers)
+
+    async def remove_worker(self, worker_id: str) -> None:
+        await self.around("remove_worker", partial(self.inner.remove_worker, worker_id))
+
+    async def admit(self, run: NewRun, worker_id: str | None) -> RunState | None:
+        return await self.around("admit", partial(self.inner.admit, run, worker_id))
+
+    async def commit(self, deltas: Sequence[Delta]) -> list[bool]:
+        return await self.around("commit", partial(self.inner.commit, deltas))
+
+    async def claim(self, scope: str, worker_id: str, *, dead: Collection[str], limit: int) -> list[RunState]:
+        return await self.around("claim", partial(self.inner.claim, scope, worker_id, dead=dead, limit=limit))
+
+    async def take(
+        self, scope: str, stimulation_id: str, worker_id: str, *, statuses: Collection[RunStatus], dead: Collection[str]
+    ) -> RunState | None:
+        call = partial(self.inner.take, scope, stimulation_id, worker_id, statuses=statuses, dead=dead)
+        return await self.around("take", call)
+
+    async def settle(self, scope: str, stimulation_id: str, status: RunStatus, *, dead: Collection[str]) -> bool:
+        return await self.around("settle", partial(self.inner.settle, scope, stimulation_id, status, dead=dead))
+
+    async def get(self, scope: str, stimulation_id: str) -> RunRecord | None:
+        return await self.around("get", partial(self.inner.get, scope, stimulation_id))
+
+    async def attempts(self, scope: str, stimulation_id: str) -> list[AttemptRecord]:
+        return await self.around("attempts", partial(self.inner.attempts, scope, stimulation_id))
+
+    async def tasks(self, scope: str, stimulation_id: str, attempt_number: int | None = None) -> list[StoredTask]:
+        return await self.around("tasks", partial(self.inner.tasks, scope, stimulation_id, attempt_number))
+
+    async def frontier(self, scope: str, stimulation_id: str) -> list[TaskRow]:
+        return await self.around("frontier", partial(self.inner.frontier, scope, stimulation_id))
+
+    async def delete(self, scope: str, stimulation_id: str, *, dead: Collection[str]) -> bool:
+        return await self.around("delete", partial(self.inner.delete, scope, stimulation_id, dead=dead))
+
+    async def purge(
+        self, scope: str, *, statuses: Collection[RunStatus], older_than: float, keep: int = 0, limit: int = 1000
+    ) -> int:
+        call = partial(self.inner.purge, scope, statuses=statuses, older_than=older_than, keep=keep, limit=limit)
+        return await self.around("purge", call)
+
+    async def list(
+        self,
+        scope: str,
+        *,
+        statuses: Collection[RunStatus] | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page:
+        return await self.around("list", partial(self.inner.list, scope, statuses=statuses, limit=limit, cursor=cursor))

@@ -8,10 +8,11 @@ from cnstra.core.abort import AbortController, AbortSignal
 from cnstra.core.axons import Axon
 from cnstra.core.cns import CNS
 from cnstra.core.context import CNSStimulationContextStore, HandlerContext
+from cnstra.core.factories import neuron, neuron_factory, with_ctx, with_global
 from cnstra.core.gate import StimulationGate
 from cnstra.core.modality import AfferentPath, Modality, afferent_path, modality
 from cnstra.core.network import Network
-from cnstra.core.neurons import Neuron, neuron, neuron_factory, with_ctx, with_global
+from cnstra.core.neurons import Neuron
 from cnstra.core.responses import Drain, Response
 from cnstra.core.signals import Collateral, Signal, collateral
 from cnstra.core.stimulation import Stimulation

@@ -216,9 +216,11 @@ class StimulationFailed(CNSError, ExceptionGroup[Exception]):
     each has a note that names neuron, collateral and hop.
     """
 
-    def derive(self, excs: Sequence[Any]) -> StimulationFailed:
-        """Return a group of the same kind over *excs* (`split` and ``except*`` use it)."""
-        return StimulationFailed(self.message, excs)
+    def derive(self, excs: Sequence[Any], /) -> Any:
+        """Return a group over *excs*, as `split` and ``except*`` want it: of this kind, if it can be."""
+        if all(isinstance(one, Exception) for one in excs):
+            return StimulationFailed(self.message, excs)
+        return BaseExceptionGroup(self.message, excs)
 
 
 class StimulationAborted(CNSError):

@@ -1,7 +1,7 @@
 """The semantics of a run, told as plainly as possible: what the scheduler is checked against.
 
-A plan is a graph whose handlers follow a script. A payload is the path that led to it (``"ab"`` is the second output of the
-first output), so every activation of a run can be told from every other.
+A plan is a graph whose handlers follow a script. A payload is the path that led to it (``"0B1"`` is the second output of
+step B, which got the first entry), so every activation of a run can be told from every other.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Task(NamedTuple):
 
 @dataclass
 class Plan:
-    """A graph, its limits, and what a run of it starts with; nothing is emitted on paths of `fuel` letters."""
+    """A graph, its limits, and what a run of it starts with; `fuel` is how many steps a path has at most."""
 
     steps: Sequence[Step]
     entries: Sequence[int]
@@ -45,11 +45,23 @@ class Plan:
     concurrency: int | None = None
     max_hops: int | None = None
 
+    @property
+    def size(self) -> int:
+        """How many activations a run without failures and limits has."""
+        size, signals = 0, Counter(self.entries)
+        for _ in range(self.fuel):
+            size += sum(signals[step.listens] for step in self.steps)
+            emitted = [(target, signals[step.listens]) for step in self.steps for target in step.emits]
+            signals = Counter()
+            for target, count in emitted:
+                signals[target] += count
+        return size
+
     def outputs(self, task: Task) -> list[tuple[int, str]]:
         """Return collateral and payload of each signal that the handler of a task returns."""
-        if len(task.payload) >= self.fuel:
-            return []
-        return [(target, task.payload + chr(97 + index)) for index, target in enumerate(task.step.emits)]
+        path = task.payload + chr(ord("A") + task.step.number)
+        spent = len(path) // 2 >= self.fuel
+        return [] if spent else [(target, f"{path}{index}") for index, target in enumerate(task.step.emits)]
 
 
 @dataclass

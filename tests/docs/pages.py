@@ -1,7 +1,7 @@
 """The pages of the documentation, and the examples in them.
 
-A block that is marked ``python`` runs, after those above it and in the same module; a ``text`` block right under it is what
-it prints. A block that is only shown is marked ``py``: it looks the same.
+A block that is marked ``python`` runs, after those above it and in the same module; a ``text`` block right under it is
+what it prints. A block that is only shown is marked ``py``: it looks the same.
 """
 
 import ast
@@ -39,10 +39,11 @@ def blocks_of(page: Path, *languages: str) -> list[Block]:
     """Return the blocks of a page that are in one of some languages, in order."""
     found: list[Block] = []
 
-    def keep(example: Example, language: str) -> None:
+    def keep(example: Example) -> None:
+        language = example.region.lexemes["arguments"]
         found.append(Block(language, example.line + 1, str(example.parsed)))
 
-    parsers = [CodeBlockParser(language, lambda one, language=language: keep(one, language)) for language in languages]
+    parsers = [CodeBlockParser(language, keep) for language in languages]
     for example in Document.parse(str(page), *parsers):
         example.evaluate()
     return found

@@ -9,7 +9,7 @@ import pytest
 from tests.docs.pages import PAGES, ROOT, blocks_of, module_of, session
 
 WITHOUT_README = [page for page in PAGES if page.name != "README.md"]  # its example is a program: see test_readme.py
-WITH_TOP_LEVEL_AWAIT = ["--disable-error-code=top-level-await", "--disable-error-code=syntax"]  # `async with` is the latter
+WITH_TOP_LEVEL_AWAIT = ["--disable-error-code=top-level-await", "--disable-error-code=syntax"]  # `async with` is that
 
 
 @pytest.mark.parametrize("page", WITHOUT_README, ids=lambda page: page.stem)
@@ -32,7 +32,7 @@ def test_the_examples_have_correct_types(tmp_path: Path) -> None:
         file.write_text(module_of(page), encoding="utf-8")
         files.append(file)
 
-    command = [sys.executable, "-m", "mypy", *WITH_TOP_LEVEL_AWAIT, *files]
+    command = [sys.executable, "-m", "mypy", *WITH_TOP_LEVEL_AWAIT, *map(str, files)]
     checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert checked.returncode == 0, checked.stdout + checked.stderr

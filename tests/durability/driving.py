@@ -46,7 +46,9 @@ class Log:
 
 def executions(path: Path) -> list[Execution]:
     """Return what was logged."""
-    return [msgspec.json.decode(line, type=Execution) for line in path.read_bytes().splitlines()] if path.exists() else []
+    return (
+        [msgspec.json.decode(line, type=Execution) for line in path.read_bytes().splitlines()] if path.exists() else []
+    )
 
 
 def require_one_meaning(log: Sequence[Execution]) -> None:
@@ -88,9 +90,7 @@ class Graph:
         return neuron
 
     def _run(self, node: Node, token: Token, ctx: Context) -> list[Signal[Token]]:
-        self._log.add(
-            Execution(ctx.activation_id, node.name, token.key, token.round, ctx.attempt_number, os.getpid())
-        )
+        self._log.add(Execution(ctx.activation_id, node.name, token.key, token.round, ctx.attempt_number, os.getpid()))
         if self._log.calls[ctx.activation_id] <= node.flaky:
             raise Broken(token.key)
         memory = ctx.get() or Memory()
@@ -100,7 +100,9 @@ class Graph:
         return [self.collaterals[name].create_signal(one) for name, one in emitted]
 
 
-async def work(store: Store, shapes: Sequence[Shape], runs: Sequence[tuple[str, Shape]], log: Log, **options: Any) -> None:
+async def work(
+    store: Store, shapes: Sequence[Shape], runs: Sequence[tuple[str, Shape]], log: Log, **options: Any
+) -> None:
     """See every run, a pair of an id and its shape, to its end."""
     graph = Graph(shapes, log)
     async with DurableRunner(graph.cns, graph.registry, store, handle_sigterm=False, **options) as runner:

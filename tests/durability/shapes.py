@@ -162,7 +162,9 @@ def _with_join(shape: Shape, number: int) -> Shape:
     nodes = list(shape.nodes)
     join = replace(nodes[number], rounds=0, flaky=0, remembers=True, joins=0)
     nodes[number] = join
-    arrivals = sum(n for (name, _, _), n in reference(Shape(shape.name, tuple(nodes))).done.items() if name == join.name)
+    arrivals = sum(
+        n for (name, _, _), n in reference(Shape(shape.name, tuple(nodes))).done.items() if name == join.name
+    )
     nodes[number] = replace(join, joins=arrivals)
     return Shape(shape.name, tuple(nodes))
 

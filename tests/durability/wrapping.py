@@ -8,13 +8,14 @@ from cnstra.persist.delta import Delta
 from cnstra.persist.ports import Store
 from cnstra.persist.records import (
     AttemptRecord,
+    FrontierTask,
+    FrontierTask,
     NewRun,
     Page,
     RunRecord,
     RunState,
     RunStatus,
     StoredTask,
-    TaskRow,
     WorkerRecord,
 )
 
@@ -79,7 +80,7 @@ class StoreWrapper:
     async def tasks(self, scope: str, stimulation_id: str, attempt_number: int | None = None) -> list[StoredTask]:
         return await self.around("tasks", partial(self.inner.tasks, scope, stimulation_id, attempt_number))
 
-    async def frontier(self, scope: str, stimulation_id: str) -> list[TaskRow]:
+    async def frontier(self, scope: str, stimulation_id: str) -> list[FrontierTask]:
         return await self.around("frontier", partial(self.inner.frontier, scope, stimulation_id))
 
     async def delete(self, scope: str, stimulation_id: str, *, dead: Collection[str]) -> bool:

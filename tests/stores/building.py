@@ -107,3 +107,8 @@ async def run_to_its_end(store: Store, run_id: str, *, ended: Ended = COMPLETED,
 
 def worker(worker_id: str = "worker") -> WorkerRecord:
     return WorkerRecord(worker_id, "host", 42, started_at=7.0)
+
+
+async def frontier(store: Store, run_id: str) -> list[TaskRow]:
+    """Return the frontier of a run of the default scope, without the inputs."""
+    return [outstanding.task for outstanding in await store.frontier("", run_id)]

@@ -12,7 +12,7 @@ import pytest
 
 from cnstra.errors import StoreError
 from cnstra.stores import SqliteStore
-from tests.stores.building import admitted, after, hop, new_run, run_to_its_end, signal, task, worker
+from tests.stores.building import admitted, after, frontier, hop, new_run, run_to_its_end, signal, task, worker
 
 Lock = sqlite3.Connection
 
@@ -158,7 +158,7 @@ async def test_a_number_that_sqlite_cannot_hold_is_told(sqlite_store: SqliteStor
     with pytest.raises(StoreError, match="too large"):
         await sqlite_store.commit([delta])
 
-    assert await sqlite_store.frontier("", "run") == [task(0)]
+    assert await frontier(sqlite_store, "run") == [task(0)]
 
 
 async def test_an_ordinal_that_is_used_twice_is_an_error(sqlite_store: SqliteStore) -> None:

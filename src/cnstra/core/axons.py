@@ -19,16 +19,22 @@ class Axon:
         deck_created = collateral(DeckCreated)
     ```
 
-    A handler gets an instance: ``axon.deck_created.create_signal(...)``. An instance also reads like a mapping from name
-    to collateral (``axon["deck_created"]``, ``dict(axon)``), which is how an axon made of a mapping is used.
+    A handler gets an instance: ``axon.deck_created.create_signal(...)``. An instance also reads like a mapping from
+    name to collateral (``axon["deck_created"]``, ``dict(axon)``), which is how an axon made of a mapping is used.
     """
 
     _collaterals: ClassVar[Mapping[str, Collateral[Any]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own = {name: value for name, value in vars(cls).items() if isinstance(value, Collateral)}
-        cls._collaterals = {**cls._collaterals, **own}
+        names = [
+            name
+            for base in reversed(cls.__mro__)
+            for name, value in vars(base).items()
+            if isinstance(value, Collateral)
+        ]
+        found = {name: getattr(cls, name) for name in names}  # a subclass may have put something else there
+        cls._collaterals = {name: value for name, value in found.items() if isinstance(value, Collateral)}
 
     def __getitem__(self, name: str) -> Collateral[Any]:
         return self._collaterals[name]
@@ -94,4 +100,5 @@ def _from_mapping(mapping: Mapping[str, Collateral[Any]]) -> Axon:
             raise GraphError(f"the names of an axon are strings, not {name!r}")
         require_collateral(value, f"axon[{name!r}]")
     # A class of its own, so that the names are attributes too; __set_name__ names what has no name yet.
-    return type("Axon", (Axon,), dict(mapping))()
+    made: type[Axon] = type("Axon", (Axon,), dict(mapping))
+    return made()

@@ -1,7 +1,8 @@
-"""The part of the scheduler that needs asyncio: awaitable handlers, threads, time limits, asynchronous listeners, waiting.
+"""The part of the scheduler that needs asyncio: awaitable handlers, threads, time limits, listeners, waiting.
 
-A *worker* is the task that drives an awaitable body. When the body settles, the worker itself runs the turn that follows, and
-goes on with the next body if that is the only work left; so a chain of coroutine functions costs one task, not one a hop.
+A *worker* is the task that drives an awaitable body. When the body settles, the worker itself runs the turn that
+follows, and goes on with the next body if that is the only work left; so a chain of coroutine functions costs one task,
+not one a hop.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from cnstra.errors import NeuronTimeout
 
 if TYPE_CHECKING:
     from cnstra.core.neurons import Neuron
+    from cnstra.core.responding import Hold
+    from cnstra.core.stimulation import Stimulation
     from cnstra.core.subscribers import Activation
-    from cnstra.core.turns import Hold, Turns
 
 __all__ = ["call_later", "in_thread", "limited", "listen", "spawn", "wait", "wake", "wake_soon"]
 
@@ -26,13 +28,18 @@ _FAIRNESS = 64
 """After so many bodies in a row a worker lets the event loop go round once; that costs 30 ns a body."""
 
 
-def spawn(run: Turns, activation: Activation, awaitable: Any) -> asyncio.Task[None]:
+def spawn(run: Stimulation, activation: Activation, awaitable: Any) -> asyncio.Task[None]:
     """Start a worker for *awaitable*; its first step runs now, its end is never before the event loop's next round."""
     loop, context = run.loop_and_context()
     return start_eagerly(loop, _work(run, activation, awaitable), context.copy())
 
 
-async def _work(run: Turns, activation: Activation, awaitable: Any) -> None:
+async def _work(run: Stimulation, activation: Activation, awaitable: Any) -> None:  # noqa: C901 - inline
+    """Drive the body that this worker was made for, and the bodies that it adopts.
+
+    The first body starts inside the turn that found it; if it ends at once, it waits for the event loop's next round to
+    say so. A later body is the last thing of its turn, which ends after the body's first step.
+    """
     me = asyncio.current_task()
     assert me is not None  # a worker is a task  # noqa: S101 - for the type checker
     _, context = run.loop_and_context()
@@ -41,51 +48,51 @@ async def _work(run: Turns, activation: Activation, awaitable: Any) -> None:
     while True:
         result: Any = None
         error: Exception | None = None
+        waiting: Any = None
         try:
+            coro = awaitable if awaitable.__class__ is CoroutineType else _await(awaitable)
             # Each body has a context of its own, so that no handler sees a variable that another one has set.
-            result = await _drive(_coroutine_of(awaitable), context.copy().run, run, first)
+            step = context.copy().run
+            try:
+                waiting = step(coro.send, None)
+            except StopIteration as stop:
+                result = stop.value
+                ended = True
+            except Exception as problem:  # noqa: BLE001 - every failure of a handler belongs to its task
+                error = problem
+                ended = True
+            else:
+                ended = False
+            if not first:
+                run.close_turn()
+            elif ended:
+                await _next_round()
+            if not ended:
+                result = await _drive(coro, step, waiting)
             rounds += 1
             if rounds % _FAIRNESS == 0:
                 await asyncio.sleep(0)
-        except Exception as problem:  # noqa: BLE001 - every failure of a handler belongs to its task
+        except Exception as problem:  # noqa: BLE001 - as above
             error = problem
         except BaseException as problem:
             run.interrupt(activation, problem)
             raise
         # A task that was cancelled, and whose body swallowed that, may be cancelled at its next step: let it end.
-        adopted = run.settle_body(activation, result, error, adoptable=not me.cancelling())
+        adopted = run.settle_body(activation, result, error, adoptable=None if me.cancelling() else me)
         if adopted is None:
             return
         activation, awaitable = adopted
-        run.keep(activation, me)
         first = False
 
 
 @coroutine
-def _drive(
-    coro: Any, step: Callable[..., Any], run: Turns, first: bool  # noqa: FBT001 - on the path of every awaitable
-) -> Generator[Any, Any, Any]:
-    """Drive *coro* to its end, each step by way of *step*.
+def _next_round() -> Generator[None, None, None]:
+    yield
 
-    The first body of a worker starts inside the turn that found it; if it ends at once, it waits for the event loop's next
-    round to say so. A later body is the last thing of its turn, which ends after the first step.
-    """
-    try:
-        waiting = step(coro.send, None)
-    except StopIteration as stop:
-        if first:
-            yield
-        else:
-            run.close_turn()
-        return stop.value
-    except Exception:
-        if first:
-            yield
-        else:
-            run.close_turn()
-        raise
-    if not first:
-        run.close_turn()
+
+@coroutine
+def _drive(coro: Any, step: Callable[..., Any], waiting: Any) -> Generator[Any, Any, Any]:
+    """Drive *coro* to its end, each step by way of *step*; it has taken its first, and waits for *waiting*."""
     while True:
         try:
             value = yield waiting
@@ -114,8 +121,9 @@ async def limited(neuron: Neuron[Any], awaitable: Any) -> Any:
         NeuronTimeout: If the time is up, also if the body swallowed the cancellation.
     """
     seconds = neuron.max_duration or 0.0
+    scope = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds) as scope:
+        async with scope:
             result = await awaitable
     except TimeoutError as error:
         if scope.expired():
@@ -126,11 +134,11 @@ async def limited(neuron: Neuron[Any], awaitable: Any) -> Any:
     return result
 
 
-async def in_thread(run: Turns, activation: Activation) -> Any:
+async def in_thread(run: Stimulation, activation: Activation) -> Any:
     """Run a blocking handler in the event loop's default executor, within the neuron's time limit.
 
-    Nothing can stop a thread: on a time-out the task fails at once, but a slot of the neuron's concurrency limit is given back
-    only when the function has really returned, so that two bodies never overlap.
+    Nothing can stop a thread: on a time-out the task fails at once, but a slot of the neuron's concurrency limit is
+    given back only when the function has really returned, so that two bodies never overlap.
     """
     started = False
 
@@ -152,7 +160,7 @@ async def in_thread(run: Turns, activation: Activation) -> Any:
             run.leave_slot_to(activation, future)
 
 
-def listen(run: Turns, awaitable: Any, hold: Hold) -> asyncio.Future[Any]:
+def listen(run: Stimulation, awaitable: Any, hold: Hold) -> asyncio.Future[Any]:
     """Let the awaitable of a listener run; *hold* is released when it has settled."""
     loop, context = run.loop_and_context()
     if isinstance(awaitable, asyncio.Future):

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
 
 from cnstra.core.axons import collaterals_of
+from cnstra.core.dendrites import Dendrite
 from cnstra.core.forgetting import ContextCleaner
 from cnstra.core.generics import G, PaddedGeneric
 from cnstra.core.handlers import is_asynchronous
+from cnstra.core.lazily import running_loop
 from cnstra.core.limits import NeuronLimit
 from cnstra.core.network import Network
-from cnstra.core.neurons import Dendrite, Neuron
+from cnstra.core.neurons import Neuron
 from cnstra.core.options import DEFAULT_OPTIONS, StimulationOptions, require_synchronous
 from cnstra.core.signals import Collateral, Signal
 from cnstra.core.stimulation import Stimulation
 from cnstra.core.subscribers import Activation, Subscriber
 from cnstra.core.tasks import ActivationTask, TaskFailure
-from cnstra.core.turns import running_loop
 from cnstra.errors import GraphError, SubscriberNotFound
 
 if TYPE_CHECKING:
@@ -33,8 +35,8 @@ class CNS(PaddedGeneric, Generic[G]):
     """A graph of neurons. Only what is stimulated runs; many runs may be under way at once.
 
     Args:
-        neurons: Subscribers of one collateral are activated in this order. The neurons are frozen now; other graphs may share
-            them, and limits hold in each graph by itself.
+        neurons: Subscribers of one collateral are activated in this order. The neurons are frozen now; other graphs may
+            share them, and limits hold in each graph by itself.
         global_: An object for all handlers, ``ctx.global_``.
         auto_cleanup_contexts: Drop the context value of a neuron as soon as nothing in the run can reach it any more.
 
@@ -62,7 +64,13 @@ class CNS(PaddedGeneric, Generic[G]):
         "table",
     )
 
-    def __init__(self, neurons: Iterable[Neuron[Any]], *, global_: G = None, auto_cleanup_contexts: bool = False) -> None:  # type: ignore[assignment]  # G is Any unless global_ is given
+    def __init__(
+        self,
+        neurons: Iterable[Neuron[Any]],
+        *,
+        global_: G = None,  # type: ignore[assignment]  # G is Any unless global_ is given
+        auto_cleanup_contexts: bool = False,
+    ) -> None:
         self.neurons: Sequence[Neuron[Any]] = tuple(neurons)
         self.global_ = global_
         self.auto_cleanup_contexts = auto_cleanup_contexts
@@ -108,7 +116,7 @@ class CNS(PaddedGeneric, Generic[G]):
             self._network = Network(self.neurons, self.table)
         return self._network
 
-    # ---- running -------------------------------------------------------------------------------------------------------------
+    # ---- running ---------------------------------------------------------------------------------------------
 
     def stimulate(
         self,
@@ -130,8 +138,8 @@ class CNS(PaddedGeneric, Generic[G]):
 
         Args:
             signal: What to start with.
-            on_response: Called for each signal; see `Response`. If it returns an awaitable, the subscribers of that signal wait
-                for it.
+            on_response: Called for each signal; see `Response`. If it returns an awaitable, the subscribers of that
+                signal wait for it.
             on_drain: Called at the end of each synchronous turn; see `Drain`.
             abort_signal: Stops the run when it is raised.
             ctx: A store of context values, such as that of an earlier run.
@@ -146,8 +154,15 @@ class CNS(PaddedGeneric, Generic[G]):
             GraphError: If an option makes no sense.
         """
         if (
-            on_response is on_drain is abort_signal is ctx is concurrency is None
-            and max_neuron_hops is modality is afferent_path is stimulation_context is None
+            on_response is None
+            and on_drain is None
+            and abort_signal is None
+            and ctx is None
+            and concurrency is None
+            and max_neuron_hops is None
+            and modality is None
+            and afferent_path is None
+            and stimulation_context is None
         ):
             options = DEFAULT_OPTIONS
         else:
@@ -172,9 +187,15 @@ class CNS(PaddedGeneric, Generic[G]):
     ) -> Stimulation:
         """Start a run that was made beforehand; *groups* are the activations of each signal, if they exist already."""
         signals = (signal,) if signal.__class__ is Signal else _require_signals(signal)
-        run.prepare()
+        if (
+            run._options is not DEFAULT_OPTIONS
+            or self.response_listeners
+            or self.auto_cleanup_contexts
+            or run._recorder is not None
+        ):
+            run.prepare()
         run.begin(signals, groups)
-        if not run.done:
+        if not run._done:
             self._live.add(run)
         return run
 
@@ -194,8 +215,9 @@ class CNS(PaddedGeneric, Generic[G]):
     ) -> Stimulation:
         """Start a run from activations, such as ``run.get_outstanding_tasks()`` of an earlier one.
 
-        There is no entry response. A task whose dendrite is not in this graph fails with `SubscriberNotFound`. The other
-        arguments are those of `stimulate`.
+        There is no entry response. A task whose dendrite is not in this graph fails with `SubscriberNotFound`.
+
+        The other arguments are those of `stimulate`.
         """
         options = StimulationOptions(
             on_response=on_response,
@@ -235,7 +257,7 @@ class CNS(PaddedGeneric, Generic[G]):
         """
         if running_loop() is not None:
             raise RuntimeError("cns.run() blocks and an event loop is running: use `await cns.stimulate(...)`")
-        import asyncio  # noqa: PLC0415 - 40 ms, and a program with a loop of its own has it already
+        import asyncio
 
         async def complete() -> Stimulation:
             run = self.stimulate(signal, **options)
@@ -244,17 +266,19 @@ class CNS(PaddedGeneric, Generic[G]):
 
         return asyncio.run(complete())
 
-    # ---- listening -----------------------------------------------------------------------------------------------------------
+    # ---- listening -------------------------------------------------------------------------------------------
 
     def add_response_listener(self, listener: ResponseListener) -> Callable[[], None]:
-        """Call *listener* for the responses of every run, after the run's own; runs under way are heard from their next turn on.
+        """Call *listener* for the responses of every run, after the run's own.
+
+        Runs that are under way are heard from their next turn on.
 
         Returns:
             A function that takes the listener off; calling it again is harmless.
         """
         if not callable(listener):
             raise GraphError(f"a response listener must be callable, not {listener!r}")
-        entry = listener if listener not in self.response_listeners else lambda response: listener(response)
+        entry = partial(listener)  # an object of its own, for a listener that is added twice
         self.response_listeners = (*self.response_listeners, entry)
         asynchronous = is_asynchronous(listener)
         self._asynchronous_listeners += asynchronous
@@ -280,7 +304,7 @@ class CNS(PaddedGeneric, Generic[G]):
         if not callable(listener):
             raise GraphError(f"a drain listener must be callable, not {listener!r}")
         require_synchronous(listener)
-        entry: DrainListener = listener if listener not in self.drain_listeners else lambda drain: listener(drain)
+        entry = partial(listener)
         self.drain_listeners = (*self.drain_listeners, entry)
 
         def remove() -> None:
@@ -288,7 +312,7 @@ class CNS(PaddedGeneric, Generic[G]):
 
         return remove
 
-    # ---- what runs ask ---------------------------------------------------------------------------------------------------------
+    # ---- what runs ask ---------------------------------------------------------------------------------------
 
     def has_asynchronous_listener(self, local: ResponseListener | None) -> bool:
         """Whether the global listeners, or *local*, are known to return awaitables."""
@@ -323,7 +347,9 @@ class CNS(PaddedGeneric, Generic[G]):
 
 def _require_signals(value: Any) -> Sequence[Signal[Any]]:
     if not isinstance(value, (list, tuple)) or not all(one.__class__ is Signal for one in value):
-        raise GraphError(f"stimulate() takes a signal or a list of signals, not {value!r}; make one with create_signal()")
+        raise GraphError(
+            f"stimulate() takes a signal or a list of signals, not {value!r}; make one with create_signal()"
+        )
     return value
 
 
@@ -333,7 +359,12 @@ def _stand_in(task: ActivationTask) -> Subscriber:
     def missing() -> None:
         raise SubscriberNotFound(task.neuron.label, task.dendrite_collateral.label)
 
-    subscriber = Subscriber(task.neuron, Dendrite(task.dendrite_collateral, missing, "a missing dendrite", in_thread=False), task.dendrite_index, None)
+    subscriber = Subscriber(
+        task.neuron,
+        Dendrite(task.dendrite_collateral, missing, "a missing dendrite", in_thread=False),
+        task.dendrite_index,
+        None,
+    )
     subscriber.mode = subscriber.arity = 0
     subscriber.known = False
     return subscriber

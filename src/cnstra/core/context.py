@@ -109,7 +109,9 @@ class CNSStimulationContextStore:
         for neuron, value in self._values.items():
             name = self._name_of(neuron)
             if name in data:
-                raise PayloadError(f"context of neuron {name}", "$", "two neurons have this label; give the store a registry")
+                raise PayloadError(
+                    f"context of neuron {name}", "$", "two neurons have this label; give the store a registry"
+                )
             if self._registry is None:
                 data[name] = _plain(value, name)
             else:
@@ -240,7 +242,7 @@ class HandlerContext(PaddedGeneric, Generic[C, G]):
 
 def _plain(value: Any, name: str) -> Any:
     """Return a deep copy of *value* made by JSON; refuse what JSON would change."""
-    import json  # noqa: PLC0415 - 4 ms at every import of cnstra, for a store without a registry
+    import json
 
     where = f"context of neuron {name}"
     try:

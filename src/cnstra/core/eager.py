@@ -17,13 +17,17 @@ __all__ = ["start_eagerly"]
 
 if sys.version_info >= (3, 12):
 
-    def start_eagerly(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], context: Context) -> asyncio.Task[Any]:
+    def start_eagerly(
+        loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], context: Context
+    ) -> asyncio.Task[Any]:
         """Make a task for *coro* in *context*, and run it up to its first suspension."""
         return asyncio.Task(coro, loop=loop, context=context, eager_start=True)
 
 else:
 
-    def start_eagerly(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], context: Context) -> asyncio.Task[Any]:
+    def start_eagerly(
+        loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], context: Context
+    ) -> asyncio.Task[Any]:
         """Make a task for *coro* in *context*, and run it up to its first suspension."""
         started = _Started(coro)
         task = asyncio.Task(started, loop=loop, context=context)

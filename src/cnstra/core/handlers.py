@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
 
 from cnstra.core.generics import C, G
 from cnstra.core.signals import Signal
@@ -14,10 +13,11 @@ from cnstra.errors import GraphError
 if TYPE_CHECKING:
     from cnstra.core.context import HandlerContext
 
-__all__ = ["Handler", "HandlerReturn", "arity_of", "is_asynchronous", "require_handler"]
+__all__ = ["Handler", "HandlerDecorator", "HandlerReturn", "arity_of", "is_asynchronous", "require_handler"]
 
 P = TypeVar("P")
 A = TypeVar("A")
+R = TypeVar("R", bound="HandlerReturn")
 
 Outputs: TypeAlias = Signal[Any] | Sequence[Signal[Any]] | None
 HandlerReturn: TypeAlias = Outputs | Awaitable[Outputs]
@@ -32,6 +32,21 @@ Handler: TypeAlias = (
 _MAX_ARITY = 3
 
 
+class HandlerDecorator(Protocol[P, A, C, G]):
+    """What ``neuron.dendrite(collateral)`` returns: checks the parameters of a handler, and keeps what it returns."""
+
+    @overload
+    def __call__(self, response: Callable[[P], R], /) -> Callable[[P], R]: ...
+    @overload
+    def __call__(self, response: Callable[[P, A], R], /) -> Callable[[P, A], R]: ...
+    @overload
+    def __call__(
+        self, response: Callable[[P, A, HandlerContext[C, G]], R], /
+    ) -> Callable[[P, A, HandlerContext[C, G]], R]: ...
+    @overload
+    def __call__(self, response: Callable[[], R], /) -> Callable[[], R]: ...
+
+
 def arity_of(handler: Callable[..., Any], where: str) -> int:
     """Return how many of (payload, axon, ctx) *handler* is called with.
 
@@ -41,6 +56,8 @@ def arity_of(handler: Callable[..., Any], where: str) -> int:
     Raises:
         GraphError: If it needs more than three positional arguments or a keyword-only one; *where* says which handler.
     """
+    import inspect  # 10 ms, which `import cnstra` does without
+
     try:
         parameters = inspect.signature(handler).parameters.values()
     except (TypeError, ValueError):  # a builtin without a signature, such as list.append in some versions
@@ -55,14 +72,19 @@ def arity_of(handler: Callable[..., Any], where: str) -> int:
             required += parameter.default is parameter.empty
             optional += parameter.default is not parameter.empty
     if required > _MAX_ARITY:
-        raise GraphError(f"{where} needs {required} arguments; a handler takes (), (payload), (payload, axon) or (payload, axon, ctx)")
+        raise GraphError(
+            f"{where} needs {required} arguments; a handler takes (), (payload), (payload, axon) or (payload, axon, ctx)"
+        )
     return required or min(optional, 1)
 
 
 def is_asynchronous(handler: Callable[..., Any]) -> bool:
     """Tell whether calling *handler* is known, before the call, to return an awaitable."""
+    import inspect
+
     target = _innermost(handler)
-    return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(getattr(target, "__call__", None))  # noqa: B004 - asks for the method
+    method = getattr(target, "__call__", None)  # noqa: B004 - the method itself is asked, not whether there is one
+    return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(method)
 
 
 def require_handler(handler: object, where: str) -> Callable[..., Any]:
@@ -71,6 +93,8 @@ def require_handler(handler: object, where: str) -> Callable[..., Any]:
     Raises:
         GraphError: If it is not callable, or yields; *where* says which handler.
     """
+    import inspect
+
     if not callable(handler):
         raise GraphError(f"{where} is {handler!r}, which cannot be called")
     target = _innermost(handler)

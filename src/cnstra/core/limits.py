@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from cnstra.core.subscribers import Activation
-    from cnstra.core.turns import Turns
 
-__all__ = ["NeuronLimit"]
+__all__ = ["NeuronLimit", "Waiter"]
+
+
+class Waiter(Protocol):
+    """A run, as its neurons' limits see it."""
+
+    def admit(self, activation: Activation, /) -> None:
+        """Take the slot that *activation* has waited for; from any thread."""
 
 
 class NeuronLimit:
@@ -25,12 +31,12 @@ class NeuronLimit:
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self._taken = 0
-        self._waiting: deque[tuple[Turns, Activation]] = deque()
+        self._waiting: deque[tuple[Waiter, Activation]] = deque()
         self._lock = threading.Lock()
-        self._freed: deque[tuple[Turns, Activation]] = deque()
+        self._freed: deque[tuple[Waiter, Activation]] = deque()
         self._handing = False
 
-    def enter(self, run: Turns, activation: Activation) -> bool:
+    def enter(self, run: Waiter, activation: Activation) -> bool:
         """Take a slot, or queue up for one; *run* is told through its `admit` when its turn comes."""
         with self._lock:
             if self._taken < self.slots and not self._waiting:

@@ -23,7 +23,9 @@ class Network:
     """
 
     def __init__(
-        self, neurons: Sequence[Neuron[Any]], table: Mapping[Collateral[Any], Subscriber | tuple[Subscriber, ...] | None]
+        self,
+        neurons: Sequence[Neuron[Any]],
+        table: Mapping[Collateral[Any], Subscriber | tuple[Subscriber, ...] | None],
     ) -> None:
         self._neurons = neurons
         self._table = table

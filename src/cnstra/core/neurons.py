@@ -7,53 +7,25 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 
 from cnstra.core.axons import Axon, build_axon, collaterals_of
+from cnstra.core.dendrites import Dendrite
 from cnstra.core.generics import C, G, PaddedGeneric
-from cnstra.core.handlers import Handler, HandlerReturn, arity_of, is_asynchronous, require_handler
+from cnstra.core.handlers import Handler, HandlerDecorator, HandlerReturn
 from cnstra.core.modality import AfferentPath, Modality, ModalityResponse, ModalityRoute
 from cnstra.core.signals import Collateral, require_collateral
 from cnstra.errors import BindingError, GraphError
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from cnstra.core.context import HandlerContext
 
-__all__ = ["Dendrite", "Neuron", "NeuronFactory", "neuron", "neuron_factory", "with_ctx", "with_global"]
+    BindingTarget: TypeAlias = "Neuron[Any] | type[Axon] | Axon | Mapping[str, Collateral[Any]]"
+
+__all__ = ["Neuron"]
 
 A = TypeVar("A")
 P = TypeVar("P")
-H = TypeVar("H", bound=Callable[..., HandlerReturn])
 K = TypeVar("K", bound=type)
-X = TypeVar("X", bound=Axon)
-CT = TypeVar("CT")
-GT = TypeVar("GT")
-
-
-class Dendrite:
-    """A handler and the one collateral that it is bound to.
-
-    Attributes:
-        collateral: The channel that it listens on.
-        response: The handler, as it was given; it may be called directly.
-        arity: How many of (payload, axon, ctx) the handler takes.
-        is_asynchronous: Whether the handler is known to return an awaitable.
-        in_thread: Whether it runs in a thread of the event loop's default executor.
-    """
-
-    __slots__ = ("arity", "collateral", "in_thread", "is_asynchronous", "response")
-
-    def __init__(self, collateral: Collateral[Any], response: Callable[..., Any], where: str, *, in_thread: bool) -> None:
-        self.collateral = collateral
-        self.response = require_handler(response, where)
-        if isinstance(response, ModalityResponse):
-            self.arity, asynchronous = 3, response.is_asynchronous
-        else:
-            self.arity, asynchronous = arity_of(response, where), is_asynchronous(response)
-        if in_thread and asynchronous:
-            raise GraphError(f"{where} is asynchronous; in_thread=True is for functions that block")
-        self.in_thread = in_thread
-        self.is_asynchronous = asynchronous or in_thread
-
-    def __repr__(self) -> str:
-        return f"<Dendrite on {self.collateral.label}>"
 
 
 class Neuron(PaddedGeneric, Generic[A, C, G]):
@@ -67,7 +39,16 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
         context_type: The declared type of its context value (`with_ctx`), or ``None``.
     """
 
-    __slots__ = ("__weakref__", "_concurrency", "_dendrites", "_frozen", "_max_duration", "axon", "context_type", "name")
+    __slots__ = (
+        "__weakref__",
+        "_concurrency",
+        "_dendrites",
+        "_frozen",
+        "_max_duration",
+        "axon",
+        "context_type",
+        "name",
+    )
 
     def __init__(self, axon: A, *, name: str | None = None, context_type: Any = None) -> None:
         self.axon = axon
@@ -121,28 +102,64 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
         """Cancel a handler of this neuron that takes longer than *seconds*; its task fails with `NeuronTimeout`.
 
         Raises:
-            GraphError: If *seconds* is not above 0, or a handler of this neuron is a plain function, which nothing can stop.
+            GraphError: If *seconds* is not above 0, or a handler of this neuron is a plain function, which nothing can
+                stop.
         """
         self._require_open()
         if seconds is not None and not (isinstance(seconds, (int, float)) and seconds > 0 and math.isfinite(seconds)):
-            raise GraphError(f"the max_duration of neuron {self.label} must be a number of seconds above 0, not {seconds!r}")
+            raise GraphError(
+                f"the max_duration of neuron {self.label} must be a number of seconds above 0, not {seconds!r}"
+            )
         for dendrite in self._dendrites:
             self._require_stoppable(dendrite, seconds)
         self._max_duration = seconds
         return self
 
+    # One overload for each number of arguments: a checker knows the parameters of a lambda only from a single signature.
     @overload
     def dendrite(
-        self, collateral: Collateral[P], response: Handler[P, A, C, G], *, in_thread: bool = False
+        self,
+        collateral: Collateral[P] | Sequence[Collateral[P]],
+        response: Callable[[P], HandlerReturn],
+        *,
+        in_thread: bool = False,
     ) -> Self: ...
     @overload
     def dendrite(
-        self, collateral: Sequence[Collateral[Any]], response: Callable[..., HandlerReturn], *, in_thread: bool = False
+        self,
+        collateral: Collateral[P] | Sequence[Collateral[P]],
+        response: Callable[[P, A], HandlerReturn],
+        *,
+        in_thread: bool = False,
     ) -> Self: ...
     @overload
-    def dendrite(self, collateral: Collateral[P], *, in_thread: bool = False) -> _Declares[P, A, C, G]: ...
+    def dendrite(
+        self,
+        collateral: Collateral[P] | Sequence[Collateral[P]],
+        response: Callable[[P, A, HandlerContext[C, G]], HandlerReturn],
+        *,
+        in_thread: bool = False,
+    ) -> Self: ...
     @overload
-    def dendrite(self, collateral: Sequence[Collateral[Any]], *, in_thread: bool = False) -> Callable[[H], H]: ...
+    def dendrite(
+        self,
+        collateral: Collateral[P] | Sequence[Collateral[P]],
+        response: Callable[[], HandlerReturn],
+        *,
+        in_thread: bool = False,
+    ) -> Self: ...
+    @overload  # collaterals of different payload types
+    def dendrite(
+        self, collateral: Sequence[Collateral[Any]], response: Handler[Any, A, C, G], *, in_thread: bool = False
+    ) -> Self: ...
+    @overload
+    def dendrite(
+        self, collateral: Collateral[P] | Sequence[Collateral[P]], *, in_thread: bool = False
+    ) -> HandlerDecorator[P, A, C, G]: ...
+    @overload
+    def dendrite(
+        self, collateral: Sequence[Collateral[Any]], *, in_thread: bool = False
+    ) -> HandlerDecorator[Any, A, C, G]: ...
     def dendrite(
         self,
         collateral: Collateral[Any] | Sequence[Collateral[Any]],
@@ -175,7 +192,7 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
         return declare
 
     @overload
-    def bind(self, axon: BindingTarget, handlers: Mapping[str, Callable[..., HandlerReturn]]) -> Self: ...
+    def bind(self, axon: BindingTarget, handlers: Mapping[str, Handler[Any, A, C, G]]) -> Self: ...
     @overload
     def bind(self, axon: BindingTarget) -> Callable[[K], K]: ...
     def bind(self, axon: BindingTarget, handlers: Mapping[str, Callable[..., Any]] | None = None) -> Any:
@@ -241,7 +258,9 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
             routes.append({"modality": modality, "afferent_paths": afferent_paths or {}})
         if not routes and default is None:
             raise GraphError(f"{where}: nothing to handle it with; give a modality or a default")
-        return self._add(collateral, ModalityResponse(self.label, collateral.label, routes, default, output), in_thread=False)
+        return self._add(
+            collateral, ModalityResponse(self.label, collateral.label, routes, default, output), in_thread=False
+        )
 
     def _bind(self, collaterals: Mapping[str, Collateral[Any]], handlers: Mapping[str, Callable[..., Any]]) -> Self:
         self._require_exhaustive(collaterals, handlers)
@@ -290,119 +309,6 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
 
     def __repr__(self) -> str:
         return f"<Neuron {self.label}>"
-
-
-if TYPE_CHECKING:
-    from typing import Protocol, TypeAlias
-
-    BindingTarget: TypeAlias = Neuron[Any, Any, Any] | type[Axon] | Axon | Mapping[str, Collateral[Any]]
-    R = TypeVar("R", bound=HandlerReturn)
-    P_co = TypeVar("P_co", covariant=True)
-    A_co = TypeVar("A_co", covariant=True)
-    C_inv = TypeVar("C_inv")
-    G_inv = TypeVar("G_inv")
-
-    class _Declares(Protocol[P_co, A_co, C_inv, G_inv]):
-        """A decorator that checks the arguments of a handler and keeps its type."""
-
-        @overload
-        def __call__(self, response: Callable[[], R], /) -> Callable[[], R]: ...
-        @overload
-        def __call__(self, response: Callable[[P_co], R], /) -> Callable[[P_co], R]: ...
-        @overload
-        def __call__(self, response: Callable[[P_co, A_co], R], /) -> Callable[[P_co, A_co], R]: ...
-        @overload
-        def __call__(
-            self, response: Callable[[P_co, A_co, HandlerContext[C_inv, G_inv]], R], /
-        ) -> Callable[[P_co, A_co, HandlerContext[C_inv, G_inv]], R]: ...
-
-
-class NeuronFactory(Generic[C, G]):
-    """Makes neurons whose handlers know the type of ``ctx.get()`` and of ``ctx.global_``."""
-
-    __slots__ = ("_context_type",)
-
-    def __init__(self, context_type: Any = None) -> None:
-        self._context_type = context_type
-
-    def with_ctx(self, context_type: type[CT] | None = None) -> NeuronFactory[CT, G]:
-        """Declare the type of the neurons' context value; stored values are read back as this type."""
-        return NeuronFactory(context_type)
-
-    def with_global(self, global_type: type[GT] | None = None) -> NeuronFactory[C, GT]:
-        """Declare the type of the global object that the CNS will be built with."""
-        del global_type  # for the type checker alone
-        return NeuronFactory(self._context_type)
-
-    @overload
-    def neuron(
-        self, axon: type[X], *, concurrency: int | None = None, max_duration: float | None = None, name: str | None = None
-    ) -> Neuron[X, C, G]: ...
-    @overload
-    def neuron(
-        self,
-        axon: Mapping[str, Collateral[Any]],
-        *,
-        concurrency: int | None = None,
-        max_duration: float | None = None,
-        name: str | None = None,
-    ) -> Neuron[Any, C, G]: ...
-    def neuron(
-        self,
-        axon: Any,
-        *,
-        concurrency: int | None = None,
-        max_duration: float | None = None,
-        name: str | None = None,
-    ) -> Neuron[Any, C, G]:
-        """Make a neuron; the arguments are those of `cnstra.neuron`."""
-        made: Neuron[Any, C, G] = Neuron(build_axon(axon), name=name, context_type=self._context_type)
-        return made.set_concurrency(concurrency).set_max_duration(max_duration)
-
-
-@overload
-def neuron(
-    axon: type[X], *, concurrency: int | None = None, max_duration: float | None = None, name: str | None = None
-) -> Neuron[X, Any, Any]: ...
-@overload
-def neuron(
-    axon: Mapping[str, Collateral[Any]],
-    *,
-    concurrency: int | None = None,
-    max_duration: float | None = None,
-    name: str | None = None,
-) -> Neuron[Any, Any, Any]: ...
-def neuron(
-    axon: Any, *, concurrency: int | None = None, max_duration: float | None = None, name: str | None = None
-) -> Neuron[Any, Any, Any]:
-    """Make a neuron that may emit the collaterals of *axon*.
-
-    Args:
-        axon: A subclass of `Axon`, or a mapping of names to collaterals.
-        concurrency: See `Neuron.set_concurrency`.
-        max_duration: See `Neuron.set_max_duration`; seconds.
-        name: For logs and errors.
-
-    Raises:
-        GraphError: If *axon* is neither, or a limit is 0 or less.
-    """
-    return NeuronFactory[Any, Any]().neuron(axon, concurrency=concurrency, max_duration=max_duration, name=name)
-
-
-def neuron_factory() -> NeuronFactory[Any, Any]:
-    """Start declaring types: ``neuron_factory().with_ctx(T).with_global(G).neuron(axon)``, in any order."""
-    return NeuronFactory()
-
-
-def with_ctx(context_type: type[CT] | None = None) -> NeuronFactory[CT, Any]:
-    """Make neurons whose context value is a *context_type*."""
-    return NeuronFactory(context_type)
-
-
-def with_global(global_type: type[GT] | None = None) -> NeuronFactory[Any, GT]:
-    """Make neurons for a CNS whose global object is a *global_type*."""
-    del global_type  # for the type checker alone
-    return NeuronFactory()
 
 
 def positive_int(value: object, what: str) -> int | None:

@@ -58,7 +58,6 @@ class Response:
         self.hops = hops
         self.pending_activations = pending
         self.active_activations = active
-        self._context: dict[Neuron[Any], Any] | None = None
 
     @property
     def queue_length(self) -> int:
@@ -73,9 +72,11 @@ class Response:
     @property
     def context_value(self) -> dict[Neuron[Any], Any]:
         """The values of the run's neurons, copied when this is first read."""
-        if self._context is None:
-            self._context = self.stimulation.get_context().get_all()
-        return self._context
+        try:
+            return self._context
+        except AttributeError:
+            self._context: dict[Neuron[Any], Any] = self.stimulation.get_context().get_all()
+            return self._context
 
     def __repr__(self) -> str:
         what = self.error if self.error is not None else self.output_signal

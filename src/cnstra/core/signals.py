@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import NoneType, UnionType
-from typing import Any, Generic, NoReturn, TypeVar, Union, cast, final, get_args, get_origin, overload
+from typing import Any, Generic, NoReturn, TypeVar, Union, final, get_args, get_origin, overload
 
 from cnstra.errors import GraphError
 
@@ -11,6 +11,7 @@ __all__ = ["Collateral", "Signal", "collateral"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+U = TypeVar("U")
 
 
 class _Missing:
@@ -47,8 +48,7 @@ class Signal(Generic[T_co]):
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not Signal:
             return NotImplemented
-        signal = cast("Signal[Any]", other)
-        return self._collateral is signal._collateral and bool(self._payload == signal._payload)
+        return self._collateral is other._collateral and bool(self._payload == other._payload)
 
     def __hash__(self) -> int:
         return hash((id(self._collateral), self._payload))
@@ -85,7 +85,7 @@ class Collateral(Generic[T]):
         return f"collateral({kind})" if kind else "collateral()"
 
     @overload
-    def create_signal(self: Collateral[None]) -> Signal[None]: ...
+    def create_signal(self: Collateral[U | None]) -> Signal[None]: ...
     @overload
     def create_signal(self, payload: T) -> Signal[T]: ...
     def create_signal(self, payload: Any = _MISSING) -> Signal[Any]:
@@ -118,8 +118,8 @@ class Collateral(Generic[T]):
 
 @overload
 def collateral(payload_type: None = None, *, name: str | None = None) -> Collateral[Any]: ...
-@overload
-def collateral(payload_type: type[T], *, name: str | None = None) -> Collateral[T]: ...
+@overload  # `| None`, because mypy refuses abstract classes and protocols for `type[T]` alone
+def collateral(payload_type: type[T] | None, *, name: str | None = None) -> Collateral[T]: ...
 @overload
 def collateral(payload_type: Any, *, name: str | None = None) -> Collateral[Any]: ...
 def collateral(payload_type: Any = None, *, name: str | None = None) -> Collateral[Any]:

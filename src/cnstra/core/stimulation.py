@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cnstra.core.context import CNSStimulationContextStore
 from cnstra.core.abort import AbortController, AbortSignal
+from cnstra.core.context import CNSStimulationContextStore
+from cnstra.core.lazily import bodies, logger, running_loop
 from cnstra.core.tasks import ActivationTask, TaskFailure
-from cnstra.core.turns import Turns, bodies, logger, running_loop
+from cnstra.core.turns import Turns
 from cnstra.errors import CNSError, RunFinished, StimulationAborted, StimulationFailed
 
 if TYPE_CHECKING:
@@ -128,14 +129,14 @@ class Stimulation(Turns):
     def abort(self, reason: object = None) -> None:
         """Start nothing more; what is active may finish. Safe from any thread and from signal handlers.
 
-        What never starts becomes an aborted task, and the run raises `StimulationAborted`; if nothing was left undone, the run
-        is complete.
+        What never starts becomes an aborted task, and the run raises `StimulationAborted`; if nothing was left undone,
+        the run is complete.
         """
         if self._done or self._aborted:
             return
         self._abort_reason = reason
         self._aborted = True
-        self._stop = True
+        self._stop = self._leave = True
         if self._controller is not None:
             self._controller.abort(reason)
         if self._loop is not None:
@@ -147,7 +148,7 @@ class Stimulation(Turns):
         state = "done" if self._done else f"{self._pending} pending, {len(self._active)} active"
         return f"<Stimulation {state}>"
 
-    # ---- starting ----------------------------------------------------------------------------------------------------------
+    # ---- starting --------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
         """Get ready for listeners and limits, if there are any, and for an abort signal."""
@@ -190,7 +191,7 @@ class Stimulation(Turns):
         if self._watched and self._hop_counts is not None:
             self._hop_counts.update(hop_counts)
 
-    # ---- what a durable runner asks ----------------------------------------------------------------------------------------
+    # ---- what a durable runner asks --------------------------------------------------------------------------
 
     def bodies(self) -> list[asyncio.Task[Any]]:
         """Return the tasks that drive the active bodies."""
@@ -207,7 +208,7 @@ class Stimulation(Turns):
                 self._waiters = []
             await bodies().wait(self._waiters, lambda: self._done)
 
-    # ---- what the worker and the limits call ---------------------------------------------------------------------------------
+    # ---- what the worker and the limits call -----------------------------------------------------------------
 
     def loop_and_context(self) -> tuple[asyncio.AbstractEventLoop, Context]:
         """Return what the run is bound to once it has met an awaitable."""
@@ -245,7 +246,7 @@ class Stimulation(Turns):
         """Remember what a listener raised; the run raises it at its end."""
         self._add_listener_error(error)
 
-    # ---- the end -------------------------------------------------------------------------------------------------------------
+    # ---- the end ---------------------------------------------------------------------------------------------
 
     def _after_abort(self) -> None:
         if not self._pumping and not self._done and not self._ending and self._is_over():
@@ -312,7 +313,7 @@ class Stimulation(Turns):
             self._report_unobserved()
 
     def _report_unobserved(self) -> None:
-        """Log a failure that nobody asks for; whoever awaits it in this or the next round of the event loop has asked."""
+        """Log a failure that nobody asks for; whoever awaits it by the event loop's next round has asked."""
         if isinstance(self._outcome, StimulationAborted) and self._outcome.__cause__ is None:
             return
         if self._watched and self._has_listeners():

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cnstra.core.tasks import ActivationTask
 
 if TYPE_CHECKING:
+    from cnstra.core.dendrites import Dendrite
     from cnstra.core.limits import NeuronLimit
-    from cnstra.core.neurons import Dendrite, Neuron
+    from cnstra.core.neurons import Neuron
     from cnstra.core.signals import Signal
 
 __all__ = ["ASYNC", "GUARDED", "Activation", "Subscriber", "TaskRecord"]

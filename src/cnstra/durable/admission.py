@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 from cnstra.core.axons import collaterals_of
 from cnstra.core.signals import Signal
 from cnstra.core.subscribers import Activation
+from cnstra.durable.recorder import RESERVED
 from cnstra.durable.run_options import RunOptions
 from cnstra.errors import GraphError
 from cnstra.persist.records import NewRun, SignalRow, TaskRow, Volume
@@ -81,6 +82,7 @@ class Admission:
             tasks=tuple(entry.tasks),
             volume=volume,
             clone_of=clone_of,
+            reserved=0 if options.durability == "hop" else RESERVED,
         )
 
     def _add(self, entry: Entry, number: int, signal: Signal[Any]) -> None:

@@ -180,8 +180,8 @@ class Committer:
             self._loop.call_soon(self._release_now, waiters)
 
     def _release_now(self, waiters: deque[Callable[[], None]]) -> None:
-        # Some now, the others in the next round: what the first ones have done is on its way to the store meanwhile. It also
-        # lets the others go on if a handler raises what must not be swallowed.
+        # Some now, the others in the next round: what the first ones have done is on its way to the store meanwhile.
+        # It also lets the others go on if a handler raises what must not be swallowed.
         try:
             for _ in range(min(_AT_ONCE, len(waiters))):
                 waiters.popleft()()

@@ -93,7 +93,7 @@ async def outcome_in_store(store: Store, scope: str, stimulation_id: str, read: 
         raise StimulationAborted(None if info.error is None else info.error.message)
     if info.status == "failed":
         failures: list[Exception] = [
-            error_of(task.failure) for task in await store.frontier(scope, stimulation_id) if task.failure
+            error_of(task.failure) for task, _ in await store.frontier(scope, stimulation_id) if task.failure
         ]
         if not failures:
             failures = [RecordedFailure("Error", "unknown") if info.error is None else error_of(info.error)]

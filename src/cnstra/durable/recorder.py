@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cnstra.core.stimulation import Stimulation
     from cnstra.core.subscribers import Activation
 
-__all__ = ["SHUTDOWN", "Pending", "RunRecorder", "TaskHandle"]
+__all__ = ["RESERVED", "SHUTDOWN", "Pending", "RunRecorder", "TaskHandle"]
 
 
 class _Shutdown:
@@ -38,6 +38,13 @@ Prepared: TypeAlias = (
     "tuple[list[tuple[str, int, bytes] | None], list[list[tuple[str, str]]], tuple[str, bytes | None] | None]"
 )
 """Of each signal its name, version and JSON; of each successor its names; the neuron and its new context value."""
+
+RESERVED = 100_000
+"""How many task ordinals a run that does not wait for its commits has stored as given out, ahead of giving them out.
+
+A successor may start before the commit that has its ordinal. If that commit is lost in a crash, the ordinal must not
+name another activation after it: an effect outside that is keyed with it would be taken for done.
+"""
 
 SHUTDOWN = _Shutdown()
 """The reason of an abort that gives a run back instead of ending it."""
@@ -104,7 +111,9 @@ class RunRecorder:
         broken: A write of this run was refused or has failed; nothing more is recorded.
     """
 
-    def __init__(self, names: SubscriberNames, sink: Sink, state: RunState, durability: Durability) -> None:
+    def __init__(
+        self, names: SubscriberNames, sink: Sink, state: RunState, durability: Durability, *, fresh: bool = False
+    ) -> None:
         self.stimulation_id = state.run.stimulation_id
         self.scope = state.run.scope
         self.attempt_number = state.run.attempt_number
@@ -119,7 +128,8 @@ class RunRecorder:
         self._full = state.run.volume == "full"
         self._key = state.key
         self._sequence = state.sequence
-        self._next_task = state.next_task
+        self._next_task = len(state.tasks) if fresh else state.next_task
+        self._reserved = state.next_task
         self._next_signal = state.next_signal
         self._entries = len(state.run.entry)
         self._contexts = dict(state.contexts)
@@ -250,12 +260,19 @@ class RunRecorder:
         return self.pending
 
     def _submit(self, pending: Pending, *, final: bool) -> Pending | None:
-        pending.delta.next_task = self._next_task
-        pending.delta.next_signal = self._next_signal
-        if self._durability == "exit" and not final:
+        delta = pending.delta
+        delta.next_signal = self._next_signal
+        if self._durability == "hop":
+            delta.next_task = self._next_task
+            self._sink.submit(pending, at_once=True)
+            return pending
+        must_reserve = self._next_task > self._reserved
+        if must_reserve:
+            self._reserved = self._next_task + RESERVED
+        delta.next_task = self._reserved
+        if self._durability == "exit" and not final and not must_reserve:
             return None
-        must_wait = self._sink.submit(pending, at_once=final or self._durability == "hop")
-        return pending if must_wait or final or self._durability == "hop" else None
+        return pending if self._sink.submit(pending, at_once=final or must_reserve) else None
 
     def _encode(self, signal: Signal[Any], successors: Sequence[Activation]) -> tuple[str, int, bytes] | None:
         """Return name, version and JSON of *signal*; ``None`` for one that nobody takes and no history shows."""

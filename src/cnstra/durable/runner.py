@@ -238,7 +238,7 @@ class DurableRunner(StoredRuns):
 
     def _start(self, state: RunState, entry: Entry, stored: RunOptions, live: StimulationOptions) -> DurableRun:
         stimulation = Stimulation(self.cns, live)
-        recorder = RunRecorder(self._names, self._worker.committer, state, stored.durability)
+        recorder = RunRecorder(self._names, self._worker.committer, state, stored.durability, fresh=True)
         if (
             not self._worker.accepts
         ):  # it was closed meanwhile; the run is stored, and whoever opens the store next starts it

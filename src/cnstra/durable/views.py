@@ -7,7 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from cnstra.persist.records import ErrorRecord, RunRecord, RunStatus, SignalRow, StoredTask, TaskRow, Volume
+from cnstra.persist.records import (
+    ErrorRecord,
+    FrontierTask,
+    RunRecord,
+    RunStatus,
+    SignalRow,
+    StoredTask,
+    Volume,
+)
 
 __all__ = ["RunInfo", "RunPage", "SignalInfo", "TaskInfo"]
 
@@ -158,14 +166,16 @@ def settled_task(prefix: str, stored: StoredTask) -> TaskInfo:
     )
 
 
-def frontier_task(prefix: str, task: TaskRow) -> TaskInfo:
+def frontier_task(prefix: str, outstanding: FrontierTask) -> TaskInfo:
     """Return an activation of the frontier for a person."""
+    task = outstanding.task
     return TaskInfo(
         ordinal=task.ordinal,
         activation_id=f"{prefix}{task.ordinal}",
         neuron_name=task.neuron_name,
         collateral_name=task.collateral_name,
         status="outstanding" if task.failure is None else "failed",
+        input=None if outstanding.input is None else signal_info(outstanding.input),
         error=task.failure,
         dendrite_index=task.dendrite_index,
     )

@@ -30,6 +30,7 @@ __all__ = ["Worker"]
 logger = logging.getLogger("cnstra")
 
 _CLAIM = 64
+_ALL = 1 << 31
 _RETENTION_EVERY = 3600.0
 _MAX_PENDING = 1000
 
@@ -72,6 +73,7 @@ class Worker:
     ) -> None:
         self.store = store
         self.worker_id = worker_id or new_worker_id()
+        self._is_named = worker_id is not None
         self._scope = scope
         self._resume = resume
         self._max_staleness = max_staleness
@@ -110,7 +112,8 @@ class Worker:
             self.committer = Committer(
                 self.store, max_staleness=self._max_staleness, max_pending=_MAX_PENDING, run_finished=self._run_finished
             )
-            dead = await self.dead(itself=self.worker_id not in _here)
+            dead = await self.dead(itself=False)
+            is_back = self._is_named and self.worker_id not in _here
             await self.store.add_worker(self._record, self._lease)
             _here[self.worker_id] = self
             self._heartbeat = Heartbeat(
@@ -126,6 +129,8 @@ class Worker:
             if self._handle_sigterm:
                 self._termination.install()
             self.accepts = True
+            if is_back:  # all in one claim, since a second one would take what the first one has taken
+                await self._recover({self.worker_id}, _ALL)
             await self._recover(dead)
         except BaseException:
             await self.close()
@@ -146,19 +151,17 @@ class Worker:
             for worker in workers
             if worker.host == mine.host and worker.pid == mine.pid and not _lives_here(worker.worker_id)
         )
-        if itself:
-            gone.add(self.worker_id)
-        return gone
+        return gone | {self.worker_id} if itself else gone - {self.worker_id}
 
-    async def _recover(self, dead: set[str]) -> None:
+    async def _recover(self, dead: set[str], limit: int = _CLAIM) -> None:
         while self.accepts:
             async with self.ownership.claims:
                 with self.wary():
-                    states = await self.store.claim(self._scope, self.worker_id, dead=dead, limit=_CLAIM)
+                    states = await self.store.claim(self._scope, self.worker_id, dead=dead, limit=limit)
                 for state in states:
                     if self.accepts:  # else it was closed meanwhile, and they are free as soon as it has signed off
                         self._resume(state)
-            if len(states) < _CLAIM:
+            if len(states) < limit:
                 return
 
     async def _watch(self) -> None:

@@ -28,8 +28,8 @@ class Delta:
     """The changes of one run, in order, under one fence.
 
     A store applies it if the run's fence equals `fence` and its sequence is `sequence` - 1. If the sequence is
-    `sequence` already (the answer to an earlier try was lost), applying it again changes nothing and succeeds. Otherwise
-    it is refused.
+    `sequence` already (the answer to an earlier try was lost), applying it again changes nothing and succeeds.
+    Otherwise it is refused.
 
     A task that is added and removed within one delta is in neither; the same holds for signals of volume ``progress``.
     One is made on every hop, which is why it is no dataclass: that would take three times as long to make.

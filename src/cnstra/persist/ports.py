@@ -8,13 +8,13 @@ from typing import Protocol
 from cnstra.persist.delta import Delta
 from cnstra.persist.records import (
     AttemptRecord,
+    FrontierTask,
     NewRun,
     Page,
     RunRecord,
     RunState,
     RunStatus,
     StoredTask,
-    TaskRow,
     WorkerRecord,
 )
 
@@ -34,10 +34,13 @@ class Store(Protocol):
         ...
 
     async def open(self) -> None:
-        """Connect, and bring the schema up to date; refuse a schema that is newer than this code."""
+        """Connect, and bring the schema up to date; refuse a schema that is newer than this code.
+
+        May be called again while it is open, by another runner that shares the store; a `close` matches each call.
+        """
 
     async def close(self) -> None:
-        """Disconnect; what was committed stays. Closing twice is not an error."""
+        """Disconnect, once every `open` is matched; what was committed stays. Closing too often is not an error."""
 
     async def add_worker(self, worker: WorkerRecord, lease: float) -> None:
         """Insert or replace the worker's heartbeat row, with a lease of *lease* seconds from now."""
@@ -102,8 +105,8 @@ class Store(Protocol):
         """Return the history of a run in the order in which tasks settled; empty for volume ``progress``."""
         ...
 
-    async def frontier(self, scope: str, stimulation_id: str) -> list[TaskRow]:
-        """Return what is outstanding or failed, by ordinal."""
+    async def frontier(self, scope: str, stimulation_id: str) -> list[FrontierTask]:
+        """Return what is outstanding or failed, by ordinal, with its input."""
         ...
 
     async def delete(self, scope: str, stimulation_id: str, *, dead: Collection[str]) -> bool:

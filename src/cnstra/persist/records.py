@@ -17,6 +17,7 @@ __all__ = [
     "AttemptStatus",
     "Durability",
     "ErrorRecord",
+    "FrontierTask",
     "NewRun",
     "Page",
     "RunRecord",
@@ -86,6 +87,13 @@ class TaskRow(NamedTuple):
     failure: ErrorRecord | None = None
 
 
+class FrontierTask(NamedTuple):
+    """An activation of the frontier together with its input."""
+
+    task: TaskRow
+    input: SignalRow | None
+
+
 class TaskSettled(NamedTuple):
     """One settled activation of one attempt, for the history; its outputs are the signals that it produced.
 
@@ -120,6 +128,7 @@ class NewRun:
         tasks: The entry frontier, ordinals from 0.
         volume: How much history is kept.
         clone_of: The run that this one is a fresh copy of.
+        reserved: How many task ordinals to keep for the first attempt: a later one never gives out one of these.
     """
 
     scope: str
@@ -129,6 +138,7 @@ class NewRun:
     tasks: Sequence[TaskRow]
     volume: Volume = "full"
     clone_of: str | None = None
+    reserved: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +205,7 @@ class RunState:
         key: The store's own handle of the run, given back in every delta.
         run: The run, owned by the claiming worker: status ``running``, its new fence and attempt number.
         sequence: How many deltas have been committed; the next one is this plus 1.
-        next_task: The ordinal of the next task.
+        next_task: The first task ordinal that no earlier attempt can have given out.
         next_signal: The ordinal of the next signal.
         tasks: The frontier, by ordinal.
         signals: Ordinal to signal, for every signal that the frontier points at.

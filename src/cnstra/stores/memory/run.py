@@ -10,6 +10,7 @@ from cnstra.persist.records import (
     AttemptRecord,
     AttemptStatus,
     ErrorRecord,
+    FrontierTask,
     NewRun,
     RunRecord,
     RunState,
@@ -53,7 +54,7 @@ class MemoryRun:
         self._attempts: list[AttemptRecord] = []
         self._hops_before = 0  # the latest attempt
         self._fence = self._sequence = self._hop_count = self._recoveries = 0
-        self._next_task = max(self._tasks, default=-1) + 1
+        self._next_task = max(self._tasks, default=-1) + 1 + new.reserved
         self._next_signal = max(self._signals, default=-1) + 1
         self._created_at = self._updated_at = now
 
@@ -160,7 +161,7 @@ class MemoryRun:
 
     def state(self) -> RunState:
         """Return what a worker needs to go on with it."""
-        tasks = self.frontier()
+        tasks = self._ordered()
         return RunState(
             key=self.key,
             run=self.record(),
@@ -173,8 +174,14 @@ class MemoryRun:
             hops=dict(self._hops),
         )
 
-    def frontier(self) -> list[TaskRow]:
-        """Return what is outstanding or failed, by ordinal."""
+    def frontier(self) -> list[FrontierTask]:
+        """Return what is outstanding or failed, by ordinal, with its input."""
+        return [
+            FrontierTask(task, None if task.signal is None else self._signals.get(task.signal))
+            for task in self._ordered()
+        ]
+
+    def _ordered(self) -> list[TaskRow]:
         return [task for _, task in sorted(self._tasks.items())]
 
     def attempts(self) -> list[AttemptRecord]:

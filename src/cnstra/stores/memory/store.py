@@ -13,13 +13,13 @@ from cnstra.errors import StoreError
 from cnstra.persist.delta import Delta
 from cnstra.persist.records import (
     AttemptRecord,
+    FrontierTask,
     NewRun,
     Page,
     RunRecord,
     RunState,
     RunStatus,
     StoredTask,
-    TaskRow,
     WorkerRecord,
 )
 from cnstra.stores.memory.shelf import Shelf
@@ -166,7 +166,7 @@ class MemoryStore:
             run = self._shelf.find(scope, stimulation_id)
             return [] if run is None else run.history(attempt_number)
 
-    async def frontier(self, scope: str, stimulation_id: str) -> list[TaskRow]:
+    async def frontier(self, scope: str, stimulation_id: str) -> list[FrontierTask]:
         """Return what is outstanding or failed, by ordinal."""
         with self._lock:
             run = self._shelf.find(scope, stimulation_id)

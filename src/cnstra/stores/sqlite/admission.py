@@ -36,7 +36,7 @@ def admit(connection: sqlite3.Connection, run: NewRun, worker_id: str | None) ->
     if key is None:
         return None
     signals = {signal.ordinal: signal for signal in run.entry}
-    next_task = max((task.ordinal for task in run.tasks), default=-1) + 1
+    next_task = max((task.ordinal for task in run.tasks), default=-1) + 1 + run.reserved
     next_signal = max(signals, default=-1) + 1
     connection.execute(
         "INSERT INTO cnstra_progress VALUES (?, ?, 0, ?, ?, 0, ?, ?)",

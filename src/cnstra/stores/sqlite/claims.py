@@ -11,7 +11,7 @@ from typing import Any
 from cnstra.persist.records import RunState, RunStatus
 from cnstra.stores.sqlite.admission import open_attempt
 from cnstra.stores.sqlite.errors import BadRow
-from cnstra.stores.sqlite.rows import entry_of, frontier_of, run_of, run_row, signals_of, span
+from cnstra.stores.sqlite.rows import entry_of, frontier_of, inputs_of, run_of, run_row, span
 from cnstra.stores.sqlite.workers import living
 
 __all__ = ["OPEN_RUNS", "OWNERS", "claim", "find", "is_held", "settle", "take"]
@@ -153,12 +153,6 @@ def _close_attempt(connection: sqlite3.Connection, key: int, now: float) -> bool
 def _state_of(connection: sqlite3.Connection, row: Sequence[Any]) -> RunState:
     key, (entry_count, sequence, next_task, next_signal) = row[0], row[17:]
     record = run_of(row, entry_of(connection, key, entry_count))
-    places = span(key)
-    signals = signals_of(
-        connection,
-        "place IN (SELECT ? + signal FROM cnstra_frontier WHERE place BETWEEN ? AND ? AND signal IS NOT NULL)",
-        (places[0], *places),
-    )
     contexts = connection.execute(
         "SELECT neuron_name, value FROM cnstra_contexts WHERE key = ? AND value IS NOT NULL", (key,)
     ).fetchall()
@@ -170,7 +164,7 @@ def _state_of(connection: sqlite3.Connection, row: Sequence[Any]) -> RunState:
         next_task=next_task,
         next_signal=next_signal,
         tasks=frontier_of(connection, key, record.stimulation_id),
-        signals={signal.ordinal: signal for signal in signals},
+        signals=inputs_of(connection, key),
         contexts=dict(contexts),
         hops=dict(hops),
     )

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Collection
 
 from cnstra.errors import StoreError
-from cnstra.persist.records import AttemptRecord, Page, RunRecord, RunStatus, SignalRow, StoredTask, TaskRow
+from cnstra.persist.records import AttemptRecord, FrontierTask, Page, RunRecord, RunStatus, SignalRow, StoredTask
 from cnstra.stores.sqlite.claims import find
 from cnstra.stores.sqlite.errors import BadRow
 from cnstra.stores.sqlite.rows import (
@@ -16,6 +16,7 @@ from cnstra.stores.sqlite.rows import (
     attempt_of,
     entry_of,
     frontier_of,
+    inputs_of,
     run_of,
     run_row,
     settled_of,
@@ -87,10 +88,16 @@ def attempts(connection: sqlite3.Connection, scope: str, run_id: str) -> list[At
     return [attempt_of(row, run_id) for row in connection.execute(query, (scope, run_id)).fetchall()]
 
 
-def frontier(connection: sqlite3.Connection, scope: str, run_id: str) -> list[TaskRow]:
-    """Load the frontier of a run."""
+def frontier(connection: sqlite3.Connection, scope: str, run_id: str) -> list[FrontierTask]:
+    """Load the frontier of a run, with the inputs."""
     found = find(connection, scope, run_id)
-    return [] if found is None else list(frontier_of(connection, found[0], run_id))
+    if found is None:
+        return []
+    inputs = inputs_of(connection, found[0])
+    return [
+        FrontierTask(task, None if task.signal is None else inputs.get(task.signal))
+        for task in frontier_of(connection, found[0], run_id)
+    ]
 
 
 def tasks(connection: sqlite3.Connection, scope: str, run_id: str, attempt_number: int | None) -> list[StoredTask]:

@@ -28,6 +28,7 @@ __all__ = [
     "entry_of",
     "error_text",
     "frontier_of",
+    "inputs_of",
     "run_of",
     "run_row",
     "settled_of",
@@ -99,6 +100,17 @@ def run_of(row: Sequence[Any], entry: Sequence[SignalRow]) -> RunRecord:
 def entry_of(connection: sqlite3.Connection, key: int, entry_count: int) -> tuple[SignalRow, ...]:
     """Load the entry signals of a run."""
     return tuple(signals_of(connection, "place BETWEEN ? AND ? ORDER BY place", span(key, entry_count)))
+
+
+def inputs_of(connection: sqlite3.Connection, key: int) -> dict[int, SignalRow]:
+    """Load the signals that the frontier of a run points at, by ordinal."""
+    places = span(key)
+    signals = signals_of(
+        connection,
+        "place IN (SELECT ? + signal FROM cnstra_frontier WHERE place BETWEEN ? AND ? AND signal IS NOT NULL)",
+        (places[0], *places),
+    )
+    return {signal.ordinal: signal for signal in signals}
 
 
 def signals_of(connection: sqlite3.Connection, condition: str, values: Sequence[object]) -> list[SignalRow]:

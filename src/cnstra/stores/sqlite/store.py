@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import threading
@@ -14,13 +15,13 @@ from cnstra.errors import StoreError
 from cnstra.persist.delta import Delta
 from cnstra.persist.records import (
     AttemptRecord,
+    FrontierTask,
     NewRun,
     Page,
     RunRecord,
     RunState,
     RunStatus,
     StoredTask,
-    TaskRow,
     WorkerRecord,
 )
 from cnstra.stores.sqlite import claims, reads, removal, workers
@@ -81,7 +82,8 @@ class SqliteStore:
         self._explain = explain_error
         self._heart: sqlite3.Connection | None = None
         self._heart_lock = threading.Lock()
-        self._is_open = False
+        self._opens = 0
+        self._changing = asyncio.Lock()
 
     @property
     def label(self) -> str:
@@ -89,25 +91,31 @@ class SqliteStore:
         return f"the SQLite store {self._path}"
 
     async def open(self) -> None:
-        """Open the file, make or migrate its tables; opening twice is not an error."""
-        if not self._is_open:
-            await self._writer.open()
-            try:
-                await self._reader.open()
-            except BaseException:
-                await self._writer.close()
-                raise
-            self._is_open = True
+        """Open the file, make or migrate its tables; while it is open, count one more user."""
+        async with self._changing:
+            if not self._opens:
+                await self._writer.open()
+                try:
+                    await self._reader.open()
+                except BaseException:
+                    await self._writer.close()
+                    raise
+            self._opens += 1
 
     async def close(self) -> None:
-        """Finish what was begun, fold the write-ahead log into the file, close it."""
-        self._is_open = False
-        with self._heart_lock:
-            if self._heart is not None:
-                self._heart.close()
-                self._heart = None
-        await self._reader.close()
-        await self._writer.close()
+        """For the last user: finish what was begun, fold the write-ahead log into the file, close it."""
+        async with self._changing:
+            if self._opens > 1:
+                self._opens -= 1
+                return
+            self._opens = 0
+            with self._heart_lock:
+                if self._heart is not None:
+                    self._heart.close()
+                    self._heart = None
+            await self._reader.close()
+            await self._writer.close()
+        self._changing = asyncio.Lock()  # the next user may be in another event loop
 
     async def add_worker(self, worker: WorkerRecord, lease: float) -> None:
         """Insert or replace the worker's heartbeat row."""
@@ -116,7 +124,7 @@ class SqliteStore:
     def beat(self, worker_id: str, lease: float) -> bool:
         """Renew the worker's lease, on a connection of its own: long work of the other threads does not delay it."""
         with self._heart_lock:
-            if not self._is_open:
+            if not self._opens:
                 raise StoreError(f"{self.label} is not open: await its open() first")
             try:
                 if self._heart is None:
@@ -180,7 +188,7 @@ class SqliteStore:
             partial(reads.tasks, scope=scope, run_id=stimulation_id, attempt_number=attempt_number)
         )
 
-    async def frontier(self, scope: str, stimulation_id: str) -> list[TaskRow]:
+    async def frontier(self, scope: str, stimulation_id: str) -> list[FrontierTask]:
         """Return what is outstanding or failed, by ordinal."""
         return await self._reader.run(partial(reads.frontier, scope=scope, run_id=stimulation_id))
 

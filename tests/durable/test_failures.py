@@ -1,0 +1,54 @@
+import pickle
+
+from cnstra.durable.failures import error_of, record_of
+from cnstra.errors import RecordedFailure
+
+
+class Broken(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("not even a message")
+
+
+def raised(error: Exception) -> Exception:
+    try:
+        raise error
+    except Exception as caught:  # noqa: BLE001 - whatever it is
+        return caught
+
+
+def test_an_error_is_stored_with_its_class_message_and_traceback() -> None:
+    record = record_of(raised(ValueError("no such card")))
+
+    assert (record.type_name, record.message) == ("ValueError", "no such card")
+    assert "in raised" in record.traceback
+
+
+def test_a_long_error_is_cut_in_the_middle() -> None:
+    record = record_of(ValueError("a" * 5000 + "z" * 5000))
+
+    assert record.message.startswith("aaa")
+    assert record.message.endswith("zzz")
+    assert "8000 characters left out" in record.message
+    assert len(record.traceback) < 20_000
+
+
+def test_an_error_whose_text_cannot_be_made_is_stored_all_the_same() -> None:
+    record = record_of(raised(Broken()))
+
+    assert record.type_name == "Broken"
+    assert "cannot be made" in record.message
+
+
+def test_what_no_database_takes_is_written_as_text() -> None:
+    record = record_of(ValueError("a\0b\udcff"))
+
+    assert record.message == "a\\x00b\\udcff"
+
+
+def test_a_stored_error_comes_back_as_one_that_stands_for_it() -> None:
+    error = error_of(record_of(ValueError("no such card")))
+
+    assert isinstance(error, RecordedFailure)
+    assert str(error) == "ValueError: no such card"
+    assert record_of(error) == record_of(pickle.loads(pickle.dumps(error)))
+    assert record_of(error).type_name == "ValueError"

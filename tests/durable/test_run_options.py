@@ -1,0 +1,23 @@
+import json
+
+import pytest
+
+from cnstra.durable.run_options import RunOptions
+from cnstra.errors import PayloadError
+
+
+def test_options_come_back_as_they_were() -> None:
+    options = RunOptions("interval", 3, 9, "touch", "click", {"user": {"id": 7, "tags": ["a", None, 1.5]}})
+
+    assert RunOptions.decode(options.encode()) == options
+
+
+def test_what_a_newer_version_has_added_is_passed_over() -> None:
+    stored = json.loads(RunOptions(concurrency=2).encode())
+
+    assert RunOptions.decode(json.dumps({**stored, "colour": "red"}).encode()) == RunOptions(concurrency=2)
+
+
+def test_metadata_with_half_a_character_is_refused() -> None:
+    with pytest.raises(PayloadError, match="metadata"):
+        RunOptions(metadata={"name": "\ud800"}).encode()

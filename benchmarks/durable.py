@@ -93,7 +93,9 @@ def _cleaning(folder: Path, reading: Reading) -> Reading:
     return read
 
 
-def _rates(workload: str, yardstick: Reading, ours: Reading, rounds: int, unit: str, limit: Limit | None = None) -> Row:
+def _rates(
+    workload: str, *, yardstick: Reading, ours: Reading, rounds: int, unit: str, limit: Limit | None = None
+) -> Row:
     return row_of(workload, compare(yardstick, ours, rounds), unit, limit)
 
 

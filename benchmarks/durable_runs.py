@@ -1,7 +1,7 @@
-"""The workloads of durable runs: chains in a SQLite file, a wide frontier, and runs that a dead process has left behind.
+"""The workloads of durable runs: chains in a SQLite file, a wide frontier, and runs that a dead process has left.
 
-Rates are in hops a second by the clock on the wall, since the work is mostly waiting for the disk, and the garbage collector
-is on. Opening and closing the file is not timed; storing a run, its hops and its end is.
+Rates are in hops a second by the clock on the wall, since the work is mostly waiting for the disk, and the garbage
+collector is on. Opening and closing the file is not timed; storing a run, its hops and its end is.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -180,44 +180,44 @@ def hop_rate_beside(folder: Path, outstanding: int) -> float:
 # ---- recovery --------------------------------------------------------------------------------------------------------
 
 
-def _countdown(*, waits: bool) -> Graph:
-    """Return a graph that loops as often as its entry says, and then waits for ever, or ends."""
+def _countdown(at_end: Callable[[Item], Awaitable[None] | None]) -> Graph:
+    """Return a graph that loops as often as its entry says, and then calls *at_end*."""
     loop, stop = collateral(Item, name="loop"), collateral(Item, name="stop")
 
     def count(item: Item) -> Signal[Item]:
         return loop.create_signal(Item(item.number - 1, item.text)) if item.number > 1 else stop.create_signal(item)
 
-    async def end(_: Item) -> None:
-        if waits:
-            await asyncio.Event().wait()
-
     return Graph.of(
         loop,
         neuron(_emits(loop, stop), name="counter").dendrite(loop, count),
-        neuron({}, name="end").dendrite(stop, end),
+        neuron({}, name="end").dendrite(stop, at_end),
     )
 
 
 def leave_and_die(path: str, runs: int, hops: int) -> None:
     """Bring *runs* runs to their last hop, after *hops* others, and end this process as a crash would."""
-    graph = _countdown(waits=True)
+    arrived = itertools.count(1)
+
+    async def wait(_: Item) -> None:
+        if next(arrived) == runs:
+            os._exit(0)
+        await asyncio.Event().wait()
 
     async def leave() -> None:
+        graph = _countdown(wait)
         async with graph.runner(Path(path)) as runner:
             for _ in range(runs):
                 await runner.stimulate(graph.entry.create_signal(Item(hops, ITEM.text)))
-            while any(info.hop_count < hops for info in await runner.list(limit=runs)):
-                await asyncio.sleep(0.05)
-            os._exit(0)
+            await runner.wait_until_idle()
 
     asyncio.run(leave())
 
 
 def recovery_time(folder: Path, runs: int, hops: int) -> float:
-    """Return the milliseconds that a run takes to be taken up and completed, with *hops* hops done before the crash."""
+    """Return the milliseconds that a run takes to be taken up and completed, *hops* hops after its start."""
     path = _new_file(folder)
     in_fresh_process(f"import durable_runs; durable_runs.leave_and_die({str(path)!r}, {runs}, {hops})")
-    graph = _countdown(waits=False)
+    graph = _countdown(lambda _: None)
 
     async def recover() -> float:
         start = perf_counter()

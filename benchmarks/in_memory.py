@@ -1,9 +1,9 @@
 """The workloads of the core, each beside a bare way of doing the same.
 
 A function here returns two readings, the yardstick's and ours, in nanoseconds a hop. The clock is that of the thread's
-processor time: nothing here waits, so on an idle machine it agrees with a clock on the wall, and on a busy one it leaves
-the others out. The garbage collector is off while it runs, for both, and has collected before: which reading one of its
-passes falls into is chance, and neither side makes cycles on its way.
+processor time: nothing here waits, so on an idle machine it agrees with a clock on the wall, and on a busy one it
+leaves the others out. The garbage collector is off while it runs, for both, and has collected before: which reading one
+of its passes falls into is chance, and neither side makes cycles on its way.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Readings: TypeAlias = tuple[Reading, Reading]
 WIDTH = 1_000
 """Neurons of a chain, subscribers of a fan-out, signals of an array."""
 PASSES = 5
-"""How often a reading does its work: 5,000 hops take one to three milliseconds, so a burst of others spoils few readings."""
+"""How often a reading does its work: 5,000 hops take a few milliseconds, and a burst of others spoils few of them."""
 BOUNCES = 100_000
 
 

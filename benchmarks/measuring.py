@@ -8,6 +8,7 @@ beside it. One round goes ahead unrecorded, to warm up.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import platform
 import subprocess
@@ -19,7 +20,19 @@ from pathlib import Path
 from statistics import median
 from typing import TypeAlias, final
 
-__all__ = ["Limit", "Pair", "Reading", "Row", "Table", "compare", "in_fresh_process", "parse", "row_of", "show_machine"]
+__all__ = [
+    "Limit",
+    "Pair",
+    "Reading",
+    "Row",
+    "Table",
+    "compare",
+    "in_fresh_process",
+    "parse",
+    "row_of",
+    "scratch",
+    "show_machine",
+]
 
 Reading: TypeAlias = Callable[[], float]
 """Does the work once; returns what it took, in the unit of its row."""
@@ -98,8 +111,8 @@ def row_of(workload: str, pair: Pair, unit: str, limit: Limit | None = None) -> 
     figure = median(ratios)
     return Row(
         workload,
-        f"{median(pair.ours):,.0f} {unit}",
-        f"{median(pair.yardstick):,.0f} {unit}",
+        f"{_short(median(pair.ours))} {unit}",
+        f"{_short(median(pair.yardstick))} {unit}",
         f"{_short(figure)}x ({_short(min(ratios))}-{_short(max(ratios))})",
         "" if limit is None else str(limit),
         None if limit is None else limit.holds(figure),
@@ -107,14 +120,15 @@ def row_of(workload: str, pair: Pair, unit: str, limit: Limit | None = None) -> 
 
 
 def _short(figure: float) -> str:
-    return f"{figure:.2f}" if figure < 10 else f"{figure:.1f}"  # noqa: PLR2004 - three digits
+    """Return *figure* with three digits, or all those before the point."""
+    return f"{figure:,.{max(0, 2 - math.floor(math.log10(abs(figure) or 1)))}f}"
 
 
 @final
 class Table:
     """Rows under one heading, each printed when it is known."""
 
-    _WIDTHS = (46, 15, 15, 23, 12)
+    _WIDTHS = (48, 15, 15, 23, 12)
 
     def __init__(self, title: str, *, only: str = "") -> None:
         self._missed = 0

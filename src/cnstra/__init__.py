@@ -20,22 +20,32 @@ from cnstra.core.tasks import ActivationTask, TaskFailure
 from cnstra.errors import (
     BindingError,
     CNSError,
+    EventLoopRequired,
     Fenced,
+    GraphError,
+    HandlerReturnError,
     MaxNeuronHopsExceeded,
     NameConflict,
     NeuronTimeout,
     NoHandlerError,
     PayloadError,
+    PersistenceError,
+    RecordedFailure,
+    RunExists,
+    RunFinished,
+    RunNotFound,
+    RunNotReady,
     StimulationAborted,
     StimulationFailed,
     StoreError,
+    SubscriberNotFound,
     UnknownName,
 )
 
 if TYPE_CHECKING:
-    from cnstra.durable import DurableRunner
-    from cnstra.persist import CNSPersistOptionsRegistry, NeuronEntry, create_persist_registry
-    from cnstra.stores import open_store
+    from cnstra.durable import DurableRun, DurableRunner
+    from cnstra.persist import CNSPersistOptionsRegistry, NeuronEntry, ProgressSerializer, create_persist_registry
+    from cnstra.stores import MemoryStore, SqliteStore, open_store
 
 __version__ = "0.1.0"
 
@@ -52,10 +62,15 @@ __all__ = [
     "CNSStimulationContextStore",
     "Collateral",
     "Drain",
+    "DurableRun",
     "DurableRunner",
+    "EventLoopRequired",
     "Fenced",
+    "GraphError",
     "HandlerContext",
+    "HandlerReturnError",
     "MaxNeuronHopsExceeded",
+    "MemoryStore",
     "Modality",
     "NameConflict",
     "Network",
@@ -64,13 +79,22 @@ __all__ = [
     "NeuronTimeout",
     "NoHandlerError",
     "PayloadError",
+    "PersistenceError",
+    "ProgressSerializer",
+    "RecordedFailure",
     "Response",
+    "RunExists",
+    "RunFinished",
+    "RunNotFound",
+    "RunNotReady",
     "Signal",
+    "SqliteStore",
     "Stimulation",
     "StimulationAborted",
     "StimulationFailed",
     "StimulationGate",
     "StoreError",
+    "SubscriberNotFound",
     "TaskFailure",
     "UnknownName",
     "afferent_path",
@@ -87,8 +111,12 @@ __all__ = [
 # What a graph in memory does without is imported when it is first asked for: asyncio alone takes 40 ms, msgspec 15.
 _LAZY = {
     "CNSPersistOptionsRegistry": "cnstra.persist",
+    "DurableRun": "cnstra.durable",
     "DurableRunner": "cnstra.durable",
+    "MemoryStore": "cnstra.stores",
     "NeuronEntry": "cnstra.persist",
+    "ProgressSerializer": "cnstra.persist",
+    "SqliteStore": "cnstra.stores",
     "create_persist_registry": "cnstra.persist",
     "open_store": "cnstra.stores",
 }

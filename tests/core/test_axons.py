@@ -26,7 +26,7 @@ def test_an_axon_reads_like_a_mapping() -> None:
 
     assert dict(axon) == {"created": Outputs.created, "deleted": Outputs.deleted}
     assert list(axon) == list(axon.keys()) == ["created", "deleted"]
-    assert list(axon.values()) == [Outputs.created, Outputs.deleted]
+    assert list(dict(axon).values()) == [Outputs.created, Outputs.deleted]
     assert axon["created"] is Outputs.created
     assert len(axon) == 2
     assert "created" in axon

@@ -155,7 +155,7 @@ def test_a_refused_class_is_not_instantiated() -> None:
 def test_a_class_whose_constructor_needs_arguments_is_refused() -> None:
     mailer = neuron({}, name="mailer")
 
-    with pytest.raises(GraphError, match="Mail.*without arguments"):
+    with pytest.raises(GraphError, match=r"Mail is bound to neuron mailer without arguments, but .*'server'"):
 
         @mailer.bind(OrderAxon)
         class Mail:
@@ -189,3 +189,12 @@ async def test_a_bound_coroutine_function_is_awaited() -> None:
     await cns.stimulate(OrderAxon.cancelled.create_signal("c"))
 
     assert seen == ["c"]
+
+
+def test_a_class_that_is_declared_after_the_cns_is_refused() -> None:
+    mailer = neuron({})
+    late = mailer.bind({})
+    CNS([mailer])
+
+    with pytest.raises(GraphError, match="part of a CNS"):
+        late(type("Mail", (), {}))

@@ -209,7 +209,7 @@ UNFIT: list[Any] = ["text", 5, False, 0, {}, {a_signal()}, [None], [a_signal(), 
 
 
 @pytest.mark.parametrize("on_response", [None, lambda response: None], ids=["plain", "watched"])
-@pytest.mark.parametrize("returned", UNFIT, ids=map(str, UNFIT))
+@pytest.mark.parametrize("returned", UNFIT, ids=range(len(UNFIT)))
 def test_anything_else_fails_the_task_with_an_error_that_names_it(returned: Any, on_response: Any) -> None:
     made = neuron(Outputs, name="parser").dendrite(started, lambda: returned)
 

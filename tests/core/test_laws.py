@@ -71,7 +71,9 @@ class Graph:
         self.cns = CNS([self.make(index) for index in range(len(plan.limits))])
 
     def make(self, index: int) -> Neuron[Any]:
-        made = neuron({channel.label: channel for channel in self.channels}, concurrency=self.plan.limits[index], name=f"n{index}")
+        made = neuron(
+            {channel.label: channel for channel in self.channels}, concurrency=self.plan.limits[index], name=f"n{index}"
+        )
         for step in self.plan.steps:
             if step.neuron == index:
                 made.dendrite(self.channels[step.listens], self.handler(step))

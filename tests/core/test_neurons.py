@@ -29,7 +29,7 @@ def test_a_bare_neuron_has_an_axon_and_no_dendrites() -> None:
 
     assert dict(made.axon) == {"output": output}
     assert list(made.dendrites) == []
-    assert made.concurrency is made.max_duration is made.name is made.context_type is None
+    assert (made.concurrency, made.max_duration, made.name, made.context_type) == (None, None, None, None)
 
 
 def test_dendrites_are_kept_in_the_order_of_declaration() -> None:
@@ -135,9 +135,9 @@ def test_limits_can_be_taken_off_again() -> None:
 
 
 def test_a_time_limit_on_a_plain_function_is_refused_whichever_comes_first() -> None:
-    with pytest.raises(GraphError, match="plain function, which cannot be stopped.*in_thread=True"):
+    with pytest.raises(GraphError, match=r"plain function, which cannot be stopped.*in_thread=True"):
         neuron(Outputs, max_duration=1.0).dendrite(started, lambda payload: None)
-    with pytest.raises(GraphError, match="plain function, which cannot be stopped.*in_thread=True"):
+    with pytest.raises(GraphError, match=r"plain function, which cannot be stopped.*in_thread=True"):
         neuron(Outputs).dendrite(started, lambda payload: None).set_max_duration(1.0)
 
 

@@ -37,7 +37,8 @@ class CrashingStore(StoreWrapper):
         if self._when == "after":
             await call()
         self.crashed.set()
-        return await _never()
+        await _never()
+        raise AssertionError("nobody comes back")
 
     def beat(self, worker_id: str, lease: float) -> bool:
         if self.crashed.is_set():
@@ -45,7 +46,7 @@ class CrashingStore(StoreWrapper):
         return super().beat(worker_id, lease)
 
 
-async def _never() -> Any:
+async def _never() -> None:
     await asyncio.get_running_loop().create_future()
 
 

@@ -9,8 +9,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from cnstra import CNS, CNSPersistOptionsRegistry, Collateral, DurableRunner, Neuron, Signal, StimulationFailed
-from cnstra import collateral, with_ctx
+from cnstra import (
+    CNS,
+    CNSPersistOptionsRegistry,
+    Collateral,
+    DurableRunner,
+    Neuron,
+    Signal,
+    StimulationFailed,
+    collateral,
+    with_ctx,
+)
 from cnstra.core.context import HandlerContext
 from cnstra.persist.ports import Store
 from tests.durability.shapes import Broken, Memory, Node, Outcome, Shape, Token, outputs
@@ -30,7 +39,7 @@ class Execution(NamedTuple):
 
 
 class Log:
-    """The calls of handlers, in a file that only grows: it is right up to the instant at which its process is killed."""
+    """The calls of handlers, in a file that only grows: right up to the instant at which its process is killed."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_CREAT | os.O_APPEND | os.O_RDWR, 0o600)
@@ -85,6 +94,9 @@ class Graph:
             await asyncio.sleep(0)
             return emitted
 
+        if node.waits and node.remembers:
+            # What a handler has changed before it settles is stored with the first sibling that settles: they take turns.
+            neuron.set_concurrency(1)
         neuron.dendrite(self.collaterals[node.name], handle_later if node.waits else handle)
         self.registry.register(node.name, neuron)
         return neuron

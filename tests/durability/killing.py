@@ -1,7 +1,7 @@
 """Kills worker processes with SIGKILL at random instants, until their runs are done all the same.
 
-Run as ``python -m tests.durability.killing FOLDER SEED KILLS OPTIONS``. The process imports everything once, and forks a
-worker for each life, so that a life costs milliseconds. Its exit status is 0 if every promise was kept.
+Run as ``python -m tests.durability.killing FOLDER SEED KILLS OPTIONS``. The process imports everything once, and forks
+a worker for each life, so that a life costs milliseconds. Its exit status is 0 if every promise was kept.
 """
 
 import asyncio
@@ -47,6 +47,7 @@ class Victims:
         self._log.unlink(missing_ok=True)
         self._runs = [(f"{shape.name}-{self.batches}-{n}", shape) for shape in self._shapes for n in range(2)]
         committed: set[str] = set()
+        log: list[Execution] = []
         seen = 0
         done = False
         while not done:
@@ -79,7 +80,7 @@ class Victims:
             store = SqliteStore(self._database)
             asyncio.run(work(store, self._shapes, self._runs, Log(self._log), **self._options))
             status = 0
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - said aloud, and told by the status
             traceback.print_exc()
         finally:
             sys.stderr.flush()
@@ -141,7 +142,7 @@ class Victims:
 
 def _done(connection: sqlite3.Connection) -> set[str]:
     frontier = set(connection.execute("SELECT place >> 32, place & ? FROM cnstra_frontier", (ORDINAL,)).fetchall())
-    done = set()
+    done: set[str] = set()
     for key, run_id, next_task in connection.execute(
         "SELECT key, stimulation_id, next_task FROM cnstra_runs JOIN cnstra_progress USING (key)"
     ).fetchall():

@@ -24,7 +24,15 @@ ROOT = Path(__file__).parents[2]
 def test_runs_survive_being_killed_at_random_instants(
     seed: int, kills: int, options: dict[str, Any], tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "tests.durability.killing", tmp_path, str(seed), str(kills), json.dumps(options)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.durability.killing",
+        str(tmp_path),
+        str(seed),
+        str(kills),
+        json.dumps(options),
+    ]
     # The killed have no time to say what they covered, and to measure it would slow them down.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     result = subprocess.run(

@@ -9,7 +9,6 @@ from cnstra.persist.ports import Store
 from cnstra.persist.records import (
     AttemptRecord,
     FrontierTask,
-    FrontierTask,
     NewRun,
     Page,
     RunRecord,

@@ -10,6 +10,7 @@ from cnstra.persist.ports import Store
 from tests.durability.wrapping import StoreWrapper
 from tests.durable.conftest import Reopen
 from tests.durable.graphs import Body, Boom, Context, Graph, Item, handler, line, pass_on
+from tests.durable.waiting import until
 
 T = TypeVar("T")
 
@@ -222,8 +223,7 @@ async def test_siblings_do_not_wait_for_each_others_commits(stores: Reopen) -> N
     graph = line(lambda item, ctx: [Item(1), Item(2), Item(3)], close_gate, pass_on)
     async with DurableRunner(graph.cns, graph.registry, store) as runner:
         run = await runner.stimulate(graph.signal(0), stimulation_id="a")
-        while len(graph.ran) < 4:
-            await asyncio.sleep(0)
+        await until(lambda: len(graph.ran) == 4)
         before = list(graph.ran)
         store.gate.set()
         await run

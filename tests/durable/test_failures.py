@@ -9,11 +9,17 @@ class Broken(Exception):
         raise RuntimeError("not even a message")
 
 
+def fail(error: Exception) -> None:
+    raise error
+
+
 def raised(error: Exception) -> Exception:
+    """Return *error* as it is once it was raised and caught."""
     try:
-        raise error
+        fail(error)
     except Exception as caught:  # noqa: BLE001 - whatever it is
         return caught
+    return error
 
 
 def test_an_error_is_stored_with_its_class_message_and_traceback() -> None:

@@ -10,6 +10,7 @@ from cnstra.persist.records import NewRun, RunState, RunStatus
 from tests.durability.wrapping import StoreWrapper
 from tests.durable.conftest import Reopen
 from tests.durable.graphs import Context, Item, line, pass_on
+from tests.durable.waiting import until
 
 
 class Unreliable(StoreWrapper):
@@ -111,8 +112,7 @@ async def test_runs_whose_claim_or_retry_was_answered_by_an_error_are_run_all_th
     async with DurableRunner(graph.cns, graph.registry, stores(), grace=0.01) as runner:
         await runner.stimulate(graph.signal(1), stimulation_id="claimed")
         await runner.stimulate(graph.signal(2), stimulation_id="retried")
-        while len(graph.ran) < 2:
-            await asyncio.sleep(0)
+        await until(lambda: len(graph.ran) == 2)
         aborting = asyncio.ensure_future(runner.abort("retried"))
         await asyncio.sleep(0)
     await aborting

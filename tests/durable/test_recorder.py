@@ -6,8 +6,17 @@ from typing import Any
 
 import pytest
 
-from cnstra import CNS, CNSPersistOptionsRegistry, DurableRunner, PayloadError, StimulationFailed, UnknownName
-from cnstra import collateral, neuron, with_ctx
+from cnstra import (
+    CNS,
+    CNSPersistOptionsRegistry,
+    DurableRunner,
+    PayloadError,
+    StimulationFailed,
+    UnknownName,
+    collateral,
+    neuron,
+    with_ctx,
+)
 from cnstra.persist.ports import Store
 from cnstra.stores import SqliteStore
 from tests.durable.graphs import Boom, Context, Item, Switch, line, pass_on
@@ -184,11 +193,9 @@ async def test_a_loop_of_many_hops_keeps_a_constant_size_in_volume_progress(
     async with DurableRunner(CNS([around]), registry, store, volume="progress", durability=durability) as runner:
         await (await runner.stimulate(entry.create_signal(Item(hops)), stimulation_id="a"))
         info = await runner.get("a")
-        largest = sum(file.stat().st_size for file in tmp_path.glob("runs.db") if file.exists())
 
     assert info is not None
     assert info.hop_count == hops + 1
-    assert largest < 1_000_000
     assert (tmp_path / "runs.db").stat().st_size < 1_000_000
 
 

@@ -10,8 +10,8 @@ import pytest
 from cnstra import (
     CNS,
     Axon,
-    Collateral,
     CNSPersistOptionsRegistry,
+    Collateral,
     DurableRunner,
     MaxNeuronHopsExceeded,
     Neuron,
@@ -25,6 +25,7 @@ from cnstra.errors import RunNotReady, UnknownName
 from cnstra.persist.ports import Store
 from tests.durable.conftest import Reopen
 from tests.durable.graphs import Boom, Context, Graph, Item, line, pass_on
+from tests.durable.waiting import until
 
 
 class Stuck:
@@ -278,7 +279,7 @@ def deployed(names: Mapping[str, Any], entry: Collateral[Any], emitted: Collater
             await asyncio.Event().wait()
 
     first: Neuron[Any] = neuron({names["collateral"]: emitted}, name="first")
-    first.dendrite(entry, lambda payload: emitted.create_signal(payload))
+    first.dendrite(entry, emitted.create_signal)
     second: Neuron[Any] = neuron({}, name="second").dendrite(emitted, take)
     return Graph(CNS([first, second]), CNSPersistOptionsRegistry(), entry, [first, second], [entry, emitted], [])
 
@@ -291,8 +292,7 @@ async def test_renamed_neurons_and_payloads_of_two_versions_ago_are_resumed(stor
     old.registry.register_collateral("entry", old_entry)
     async with DurableRunner(old.cns, old.registry, stores(), grace=0.01) as runner:
         await runner.stimulate(old_entry.create_signal(Version1("Ada")), stimulation_id="a")
-        while not seen:
-            await asyncio.sleep(0.001)
+        await until(lambda: bool(seen))
 
     new_entry, new_named = collateral(Version3, name="entry"), collateral(Version3, name="named")
     new = deployed({"collateral": "renamed"}, new_entry, new_named, seen)

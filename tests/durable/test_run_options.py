@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ def test_what_a_newer_version_has_added_is_passed_over() -> None:
     assert RunOptions.decode(json.dumps({**stored, "colour": "red"}).encode()) == RunOptions(concurrency=2)
 
 
-def test_metadata_with_half_a_character_is_refused() -> None:
+@pytest.mark.parametrize("metadata", [{"at": object()}, {"at": (1,)}, {2: "two"}, {"x": float("inf")}])
+def test_metadata_that_would_not_come_back_is_refused(metadata: dict[Any, Any]) -> None:
     with pytest.raises(PayloadError, match="metadata"):
-        RunOptions(metadata={"name": "\ud800"}).encode()
+        RunOptions(metadata=metadata).encode()

@@ -1,20 +1,15 @@
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cnstra import (
-    CNS,
-    CNSPersistOptionsRegistry,
     DurableRunner,
-    StimulationAborted,
     StimulationFailed,
     collateral,
-    neuron,
 )
-from cnstra.errors import CNSError, GraphError, PayloadError, RunExists, RunNotFound, RunNotReady, UnknownName
+from cnstra.errors import CNSError, RunExists, RunNotFound
 from cnstra.persist.ports import Store
 from tests.durable.conftest import Reopen
 from tests.durable.graphs import Boom, Context, Item, Switch, line, pass_on
@@ -125,132 +120,6 @@ async def test_a_run_belongs_to_its_scope(stores: Reopen) -> None:
     assert info is not None
     assert info.scope == "two"
     assert graph.ran == ["n0:1", "n0:2"]
-
-
-# ---- refusal before the start ------------------------------------------------------------------------------
-
-
-async def test_what_cannot_be_resumed_is_refused_before_anything_is_stored(store: Store) -> None:
-    graph = line(pass_on, pass_on, pass_on)
-    partly = CNSPersistOptionsRegistry().register_collateral("c0", graph.entry).register("n0", graph.neurons[0])
-
-    async with DurableRunner(graph.cns, partly, store) as runner:
-        with pytest.raises(UnknownName, match=r"n[12]"):
-            await runner.stimulate(graph.signal(), stimulation_id="a")
-        stored = await runner.list()
-
-    assert (len(stored), graph.ran) == (0, [])
-
-
-async def test_an_entry_collateral_without_a_name_is_refused(store: Store) -> None:
-    graph = line(pass_on)
-    unnamed = CNSPersistOptionsRegistry().register("n0", graph.neurons[0])
-
-    async with DurableRunner(graph.cns, unnamed, store) as runner:
-        with pytest.raises(UnknownName, match="c0"):
-            await runner.stimulate(graph.signal(), stimulation_id="a")
-        assert await runner.get("a") is None
-
-
-async def test_an_emitted_collateral_without_a_name_is_refused(store: Store) -> None:
-    entry, middle = collateral(Item, name="entry"), collateral(Item, name="middle")
-    first = neuron({"middle": middle}, name="first").dendrite(entry, lambda: None)
-    second = neuron({}, name="second").dendrite(middle, lambda: None)
-    registry = CNSPersistOptionsRegistry().register("second", second).register_collateral("entry", entry)
-    registry.register("first", first).remove_neuron("first")
-
-    async with DurableRunner(CNS([first, second]), registry, store) as runner:
-        with pytest.raises(UnknownName, match="first"):
-            await runner.stimulate(entry.create_signal(Item(1)), stimulation_id="a")
-        assert await runner.get("a") is None
-
-
-async def test_what_a_run_cannot_reach_needs_no_name(store: Store) -> None:
-    graph = line(pass_on, pass_on)
-    stray = neuron({}, name="stray").dendrite(collateral(Item), lambda: None)
-    cns = CNS([*graph.neurons, stray])
-
-    async with DurableRunner(cns, graph.registry, store) as runner:
-        await (await runner.stimulate(graph.signal(1)))
-
-    assert graph.ran == ["n0:1", "n1:1"]
-
-
-async def test_an_entry_payload_that_cannot_be_stored_is_refused_with_its_path(store: Store) -> None:
-    @dataclass
-    class Deck:
-        cards: list[Any]
-
-    entry = collateral(Deck, name="deck")
-    reader = neuron({}, name="reader").dendrite(entry, lambda: None)
-    registry = CNSPersistOptionsRegistry().register("reader", reader).register_collateral("deck", entry)
-
-    async with DurableRunner(CNS([reader]), registry, store) as runner:
-        with pytest.raises(PayloadError) as raised:
-            await runner.stimulate(entry.create_signal(Deck([1, object()])), stimulation_id="a")
-        assert await runner.get("a") is None
-
-    assert raised.value.path == "$.cards[1]"
-
-
-@pytest.mark.parametrize("metadata", [{"at": object()}, {"at": (1, 2)}, {1: "a"}, {"x": float("nan")}])
-async def test_metadata_that_json_would_change_is_refused(metadata: dict[Any, Any], store: Store) -> None:
-    graph = line(pass_on)
-
-    async with DurableRunner(graph.cns, graph.registry, store) as runner:
-        with pytest.raises(PayloadError, match="metadata"):
-            await runner.stimulate(graph.signal(), stimulation_id="a", metadata=metadata)
-        assert await runner.get("a") is None
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"durability": "sometimes"},
-        {"volume": "loud"},
-        {"on_conflict": "ignore"},
-        {"stimulation_id": ""},
-        {"stimulation_id": 7},
-        {"stimulation_id": "a\0b"},
-        {"concurrency": 0},
-        {"max_neuron_hops": 0},
-    ],
-)
-async def test_an_option_that_makes_no_sense_is_refused(options: dict[str, Any], store: Store) -> None:
-    graph = line(pass_on)
-
-    async with DurableRunner(graph.cns, graph.registry, store) as runner:
-        with pytest.raises(GraphError):
-            await runner.stimulate(graph.signal(), **options)
-        assert len(await runner.list()) == 0
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"lease": 0},
-        {"grace": -1},
-        {"max_staleness": True},
-        {"durability": "x"},
-        {"volume": "x"},
-        {"retention": -1},
-        {"retention": {"running": 1}},
-        {"retention": "month"},
-    ],
-)
-def test_a_runner_with_an_option_that_makes_no_sense_is_refused(options: dict[str, Any]) -> None:
-    graph = line(pass_on)
-
-    with pytest.raises(GraphError):
-        DurableRunner(graph.cns, graph.registry, "memory://", **options)
-
-
-async def test_something_that_is_no_signal_is_refused(store: Store) -> None:
-    graph = line(pass_on)
-
-    async with DurableRunner(graph.cns, graph.registry, store) as runner:
-        with pytest.raises(GraphError, match="create_signal"):
-            await runner.stimulate([Item(1)])  # type: ignore[list-item]
 
 
 # ---- a runner's own life -----------------------------------------------------------------------------------
@@ -473,109 +342,3 @@ async def test_the_entry_outlives_the_run_in_volume_progress(store: Store) -> No
         await (await runner.clone("a"))
 
     assert graph.ran == ["n0:5", "n1:5"] * 2
-
-
-# ---- lists and removal -------------------------------------------------------------------------------------
-
-
-async def test_runs_are_listed_newest_first_and_page_by_page(store: Store) -> None:
-    switch = Switch(on=False)
-    graph = line(switch)
-
-    async with DurableRunner(graph.cns, graph.registry, store) as runner:
-        for number in range(5):
-            switch.on = number == 2
-            run = await runner.stimulate(graph.signal(), stimulation_id=f"r{number}")
-            await asyncio.gather(run, return_exceptions=True)
-        first = await runner.list(limit=2)
-        second = await runner.list(limit=2, cursor=first.cursor)
-        last = await runner.list(limit=2, cursor=second.cursor)
-        failed = await runner.list(status="failed")
-        several = await runner.list(status=["failed", "aborted"])
-        with pytest.raises(GraphError, match="'done'"):
-            await runner.list(status="done")  # type: ignore[arg-type]
-
-    pages = [[run.stimulation_id for run in page] for page in (first, second, last)]
-    assert pages == [["r4", "r3"], ["r2", "r1"], ["r0"]]
-    assert last.cursor is None
-    assert [run.stimulation_id for run in failed] == ["r2"] == [run.stimulation_id for run in several]
-
-
-async def test_a_deleted_run_is_gone_and_its_id_free_again(store: Store) -> None:
-    graph = line(pass_on)
-
-    async with DurableRunner(graph.cns, graph.registry, store) as runner:
-        await (await runner.stimulate(graph.signal(1), stimulation_id="a"))
-        await runner.delete("a")
-        assert await runner.get("a") is None
-        assert await runner.tasks("a") == []
-        with pytest.raises(RunNotFound):
-            await runner.delete("a")
-        await (await runner.stimulate(graph.signal(2), stimulation_id="a"))
-
-    assert graph.ran == ["n0:1", "n0:2"]
-
-
-async def test_a_run_that_is_under_way_is_not_deleted(stores: Reopen) -> None:
-    release = asyncio.Event()
-
-    async def wait(item: Item, ctx: Context) -> None:
-        await release.wait()
-
-    graph = line(wait)
-    async with (
-        DurableRunner(graph.cns, graph.registry, stores()) as runner,
-        DurableRunner(graph.cns, graph.registry, stores()) as other,
-    ):
-        run = await runner.stimulate(graph.signal(1), stimulation_id="a")
-        with pytest.raises(RunNotReady, match="under way here"):
-            await runner.delete("a")
-        with pytest.raises(RunNotReady, match=runner.worker_id):
-            await other.delete("a")
-        release.set()
-        await run
-
-
-async def test_purge_drops_what_has_ended_and_keeps_the_latest(store: Store) -> None:
-    switch = Switch(on=False)
-    graph = line(switch)
-
-    async with DurableRunner(graph.cns, graph.registry, store) as runner:
-        for number in range(4):
-            await (await runner.stimulate(graph.signal(), stimulation_id=f"r{number}"))
-        switch.on = True
-        await asyncio.gather(await runner.stimulate(graph.signal(), stimulation_id="bad"), return_exceptions=True)
-
-        assert await runner.purge(older_than=3600) == 0
-        assert await runner.purge(keep=1) == 3
-        assert {run.stimulation_id for run in await runner.list()} == {"r3", "bad"}
-        assert await runner.purge(status=["completed", "failed"]) == 2
-        with pytest.raises(GraphError, match="'running'"):
-            await runner.purge(status="running")
-
-
-async def test_aborting_waiting_for_and_retrying_need_a_run(store: Store) -> None:
-    graph = line(pass_on)
-
-    async with DurableRunner(graph.cns, graph.registry, store) as runner:
-        for refused in (runner.retry("x"), runner.abort("x"), runner.wait("x")):
-            with pytest.raises(RunNotFound):
-                await refused
-
-
-async def test_awaiting_a_stored_run_that_was_aborted_raises(store: Store) -> None:
-    release = asyncio.Event()
-
-    async def wait(item: Item, ctx: Context) -> Item:
-        await release.wait()
-        return item
-
-    graph = line(wait, pass_on)
-    async with DurableRunner(graph.cns, graph.registry, store) as runner:
-        await runner.stimulate(graph.signal(1), stimulation_id="a")
-        stopping = asyncio.ensure_future(runner.abort("a", "enough"))
-        await asyncio.sleep(0)
-        release.set()
-        await stopping
-        with pytest.raises(StimulationAborted, match="enough"):
-            await runner.wait("a")

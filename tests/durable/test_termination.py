@@ -52,7 +52,7 @@ def stored(database: Path) -> tuple[str, str | None, int, int]:
             "SELECT status, owner, hop_count, (SELECT count(*) FROM cnstra_workers) "
             "FROM cnstra_runs JOIN cnstra_progress USING (key)"
         ).fetchone()
-    return tuple(row)  # type: ignore[return-value]  # a row of these four
+    return tuple(row)
 
 
 def test_sigterm_lets_handlers_settle_gives_the_run_back_and_ends_the_process(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from cnstra.persist.records import RunState, WorkerRecord
 from tests.durability.wrapping import StoreWrapper
 from tests.durable.conftest import Reopen
 from tests.durable.graphs import Boom, Context, Item, Switch, line, pass_on
+from tests.durable.waiting import until
 
 # ---- closing -------------------------------------------------------------------------------------------------
 
@@ -32,8 +33,7 @@ async def test_closing_lets_active_handlers_settle_and_commits_what_they_did(sto
     assert run.stimulation is not None
     stopping = run.stimulation.abort_signal
     closing = asyncio.ensure_future(runner.close())
-    while not stopping.aborted:
-        await asyncio.sleep(0)
+    await until(lambda: stopping.aborted)
     release.set()
     await closing
     with pytest.raises(StimulationAborted, match="shuts down"):
@@ -99,10 +99,14 @@ async def test_an_error_inside_the_block_gives_the_runs_back(stores: Reopen) -> 
         await asyncio.sleep(0.001)
 
     graph = line(wait, pass_on)
-    with pytest.raises(Boom):
+
+    async def fail() -> None:
         async with DurableRunner(graph.cns, graph.registry, stores()) as runner:
             await runner.stimulate(graph.signal(1), stimulation_id="a")
             raise Boom
+
+    with pytest.raises(Boom):
+        await fail()
     async with DurableRunner(graph.cns, graph.registry, stores()) as runner:
         await runner.wait_until_idle()
         info = await runner.get("a")
@@ -254,7 +258,9 @@ class Heartless(StoreWrapper):
 
 @pytest.mark.parametrize("forgotten", [True, False])
 async def test_a_worker_that_cannot_renew_its_lease_stops_its_runs(
-    forgotten: bool, stores: Reopen, caplog: pytest.LogCaptureFixture
+    forgotten: bool,  # noqa: FBT001 - a parameter of the test
+    stores: Reopen,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = Heartless(stores(), forgotten=forgotten)
     reached, release = asyncio.Event(), asyncio.Event()
@@ -270,8 +276,7 @@ async def test_a_worker_that_cannot_renew_its_lease_stops_its_runs(
         run = await runner.stimulate(graph.signal(1), stimulation_id="a")
         await reached.wait()
         store.broken = True
-        while runner._worker.accepts:
-            await asyncio.sleep(0.01)
+        await until(lambda: not runner._worker.accepts)
         release.set()
         with pytest.raises(StoreError, match="lease"):
             await run
@@ -357,8 +362,7 @@ async def test_a_look_out_that_fails_is_logged_and_goes_on(
     store.error = error
     async with DurableRunner(graph.cns, graph.registry, store, lease=0.1) as heir:
         store.refused = 2
-        while store.refused:
-            await asyncio.sleep(0.01)
+        await until(lambda: not store.refused)
         await (await heir.stimulate(graph.signal(1)))
 
     assert "cannot look for runs to recover" in caplog.text

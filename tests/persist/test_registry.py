@@ -292,7 +292,7 @@ def _require_agreement(
         name = registry.get_neuron_name(one)
         assert name is None or registry.get_neuron(name) is one
         # All or nothing: a registered neuron has names for everything that it emits.
-        assert name is None or all(registry.get_collateral_name(channel) for channel in one.axon.values())
+        assert name is None or all(registry.get_collateral_name(channel) for channel in dict(one.axon).values())
     for channel in channels:
         name = registry.get_collateral_name(channel)
         assert name is None or registry.get_collateral(name) is channel

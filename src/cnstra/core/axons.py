@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Iterator, KeysView, Mapping
 from typing import Any, ClassVar
 
 from cnstra.core.signals import Collateral, require_collateral
@@ -49,16 +49,8 @@ class Axon:
         return name in self._collaterals
 
     def keys(self) -> KeysView[str]:
-        """The names, in the order in which they were declared."""
+        """The names, in the order in which they were declared; ``dict(axon)`` asks for them."""
         return self._collaterals.keys()
-
-    def values(self) -> ValuesView[Collateral[Any]]:
-        """The collaterals, in the order of their names."""
-        return self._collaterals.values()
-
-    def items(self) -> ItemsView[str, Collateral[Any]]:
-        """Pairs of name and collateral."""
-        return self._collaterals.items()
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Axon):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, overload
 
 from cnstra.core.axons import collaterals_of
 from cnstra.core.dendrites import Dendrite
@@ -64,15 +64,17 @@ class CNS(PaddedGeneric, Generic[G]):
         "table",
     )
 
+    @overload
+    def __init__(self: CNS[Any], neurons: Iterable[Neuron[Any]], *, auto_cleanup_contexts: bool = False) -> None: ...
+    @overload
+    def __init__(self, neurons: Iterable[Neuron[Any]], *, global_: G, auto_cleanup_contexts: bool = False) -> None: ...
     def __init__(
-        self,
-        neurons: Iterable[Neuron[Any]],
-        *,
-        global_: G = None,  # type: ignore[assignment]  # G is Any unless global_ is given
-        auto_cleanup_contexts: bool = False,
+        self, neurons: Iterable[Neuron[Any]], *, global_: Any = None, auto_cleanup_contexts: bool = False
     ) -> None:
+        if isinstance(neurons, Neuron) or not isinstance(neurons, Iterable):
+            raise GraphError(f"a CNS is built of a list of neurons, CNS([one, other]), not of {neurons!r}")
         self.neurons: Sequence[Neuron[Any]] = tuple(neurons)
-        self.global_ = global_
+        self.global_: G = global_
         self.auto_cleanup_contexts = auto_cleanup_contexts
         self.response_listeners: tuple[ResponseListener, ...] = ()
         self.drain_listeners: tuple[DrainListener, ...] = ()
@@ -257,7 +259,7 @@ class CNS(PaddedGeneric, Generic[G]):
         """
         if running_loop() is not None:
             raise RuntimeError("cns.run() blocks and an event loop is running: use `await cns.stimulate(...)`")
-        import asyncio
+        import asyncio  # 40 ms, and a program with a loop of its own has it already
 
         async def complete() -> Stimulation:
             run = self.stimulate(signal, **options)

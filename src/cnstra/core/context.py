@@ -242,7 +242,7 @@ class HandlerContext(PaddedGeneric, Generic[C, G]):
 
 def _plain(value: Any, name: str) -> Any:
     """Return a deep copy of *value* made by JSON; refuse what JSON would change."""
-    import json
+    import json  # 4 ms, and only a store without a registry needs it
 
     where = f"context of neuron {name}"
     try:

@@ -1,8 +1,9 @@
 """Tasks whose first step runs at once, inside the call that makes them.
 
-Python 3.12 has them (``eager_start``). On 3.11 the first step is driven here, with the new task installed as the current one,
-so that ``asyncio.timeout``, ``TaskGroup`` and ``current_task`` see the task that will drive the rest. Registering a task as
-current by hand is asyncio's documented hook for task implementations outside it ("Extending", Task lifetime support).
+Python 3.12 has them (``eager_start``). On 3.11 the first step is driven here, with the new task installed as the
+current one, so that ``asyncio.timeout``, ``TaskGroup`` and ``current_task`` see the task that will drive the rest.
+Registering a task as current by hand is asyncio's documented hook for task implementations outside it ("Extending",
+Task lifetime support).
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class _Started(Coroutine[Any, Any, Any]):
             self._waiting = self._coro.send(None)
         except StopIteration as stop:
             self._finished, self._result = True, stop.value
-        except (Exception, asyncio.CancelledError) as error:
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - raised again by the task's own first step
             self._finished, self._error = True, error
         except BaseException:  # KeyboardInterrupt, SystemExit: the caller of the first step gets it, at once
             self._finished = True
@@ -78,7 +79,7 @@ class _Started(Coroutine[Any, Any, Any]):
             raise self._error
         raise StopIteration(self._result)
 
-    def throw(self, error: Any, value: Any = None, traceback: Any = None) -> Any:
+    def throw(self, error: Any, value: Any = None, traceback: Any = None) -> Any:  # noqa: ARG002 - as a coroutine has it
         # The first throw is a cancellation that came before the task's own first step: what the coroutine waits for is
         # cancelled, as the task would have done had it known of it.
         if self._first:

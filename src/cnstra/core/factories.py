@@ -16,7 +16,7 @@ X = TypeVar("X", bound=Axon)
 CT = TypeVar("CT")
 GT = TypeVar("GT")
 
-# A declared type is `type[T] | None` where `type[T]` is meant: with that alone, mypy refuses abstract classes and protocols.
+# It says `type[T] | None` where `type[T]` is meant: for that alone, mypy refuses abstract classes and protocols.
 
 
 class NeuronFactory(PaddedGeneric, Generic[C, G]):

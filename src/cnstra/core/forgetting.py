@@ -16,9 +16,9 @@ __all__ = ["ContextCleaner"]
 class ContextCleaner:
     """Counts what is outstanding in each strongly connected component, and what can flow into it.
 
-    A component is alive while it has an activation that is not settled (waiting, running or failed), or a predecessor that is
-    alive. When it dies, the values of its neurons are dropped, and its successors have one living predecessor less: the cost of
-    a whole run is that of walking its graph once.
+    A component is alive while it has an activation that is not settled (waiting, running or failed), or a predecessor
+    that is alive. When it dies, the values of its neurons are dropped, and its successors have one living predecessor
+    less: the cost of a whole run is that of walking its graph once.
     """
 
     def __init__(self, network: Network) -> None:
@@ -41,7 +41,7 @@ class ContextCleaner:
             self._revive(index)
 
     def leave(self, neuron: Neuron[Any], store: ContextStore) -> Sequence[Neuron[Any]]:
-        """An activation of *neuron* has settled; drop what is out of reach now, and return whose values were dropped."""
+        """An activation of *neuron* has settled; drop what is out of reach now, and return whose values those were."""
         index = self._network.component_index(neuron)
         self._outstanding[index] -= 1
         if self._is_alive(index):

@@ -72,9 +72,8 @@ def arity_of(handler: Callable[..., Any], where: str) -> int:
             required += parameter.default is parameter.empty
             optional += parameter.default is not parameter.empty
     if required > _MAX_ARITY:
-        raise GraphError(
-            f"{where} needs {required} arguments; a handler takes (), (payload), (payload, axon) or (payload, axon, ctx)"
-        )
+        forms = "(), (payload), (payload, axon) or (payload, axon, ctx)"
+        raise GraphError(f"{where} needs {required} arguments; a handler takes {forms}")
     return required or min(optional, 1)
 
 

@@ -22,8 +22,8 @@ class Waiter(Protocol):
 class NeuronLimit:
     """Slots for the bodies of one neuron in one CNS.
 
-    A freed slot goes to the first waiter while no newcomer can take it. The lock is for runs in different threads; it is never
-    held while foreign code runs.
+    A freed slot goes to the first waiter while no newcomer can take it. The lock is for runs in different threads; it
+    is never held while foreign code runs.
     """
 
     __slots__ = ("_freed", "_handing", "_lock", "_taken", "_waiting", "slots")
@@ -58,7 +58,7 @@ class NeuronLimit:
         self._hand_over()
 
     def withdraw(self, activation: Activation) -> bool:
-        """Take a waiter out of the queue; ``False`` if it is not waiting (its slot is on the way, or it never waited)."""
+        """Take a waiter out of the queue; ``False`` if it is not there (its slot is on the way, or it never waited)."""
         with self._lock:
             for entry in self._waiting:
                 if entry[1] is activation:
@@ -67,7 +67,7 @@ class NeuronLimit:
         return False
 
     def _hand_over(self) -> None:
-        # A loop and not a recursion: a run without an event loop runs its body right here, and that frees the next slot.
+        # A loop, not a recursion: a run without an event loop runs its body right here, and that frees the next slot.
         while True:
             with self._lock:
                 if not self._freed:

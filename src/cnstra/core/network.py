@@ -100,7 +100,7 @@ class Network:
         return reachable(self.successors, [subscriber.neuron for subscriber in self.subscribers(start)])
 
     def to_mermaid(self) -> str:
-        """Return the graph as a Mermaid flowchart: a box for each neuron, a stadium for each collateral from outside."""
+        """Return the graph as a Mermaid flowchart: a box for a neuron, a stadium for a collateral from outside."""
         ids = {neuron: f"n{index}" for index, neuron in enumerate(self._neurons)}
         lines = ["flowchart LR"]
         lines += [f'    {ids[neuron]}["{_quoted(neuron.label)}"]' for neuron in self._neurons]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from cnstra.core.context import HandlerContext
+    from cnstra.core.signals import Channel
 
     BindingTarget: TypeAlias = "Neuron[Any] | type[Axon] | Axon | Mapping[str, Collateral[Any]]"
 
@@ -106,7 +107,7 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
                 stop.
         """
         self._require_open()
-        if seconds is not None and not (isinstance(seconds, (int, float)) and seconds > 0 and math.isfinite(seconds)):
+        if seconds is not None and not _is_duration(seconds):
             raise GraphError(
                 f"the max_duration of neuron {self.label} must be a number of seconds above 0, not {seconds!r}"
             )
@@ -115,11 +116,11 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
         self._max_duration = seconds
         return self
 
-    # One overload for each number of arguments: a checker knows the parameters of a lambda only from a single signature.
+    # One overload for each number of arguments: only from a single signature does mypy know the types of a lambda's.
     @overload
     def dendrite(
         self,
-        collateral: Collateral[P] | Sequence[Collateral[P]],
+        collateral: Collateral[P] | Sequence[Channel[P]],
         response: Callable[[P], HandlerReturn],
         *,
         in_thread: bool = False,
@@ -127,7 +128,7 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
     @overload
     def dendrite(
         self,
-        collateral: Collateral[P] | Sequence[Collateral[P]],
+        collateral: Collateral[P] | Sequence[Channel[P]],
         response: Callable[[P, A], HandlerReturn],
         *,
         in_thread: bool = False,
@@ -135,7 +136,7 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
     @overload
     def dendrite(
         self,
-        collateral: Collateral[P] | Sequence[Collateral[P]],
+        collateral: Collateral[P] | Sequence[Channel[P]],
         response: Callable[[P, A, HandlerContext[C, G]], HandlerReturn],
         *,
         in_thread: bool = False,
@@ -143,14 +144,14 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
     @overload
     def dendrite(
         self,
-        collateral: Collateral[P] | Sequence[Collateral[P]],
+        collateral: Collateral[P] | Sequence[Channel[P]],
         response: Callable[[], HandlerReturn],
         *,
         in_thread: bool = False,
     ) -> Self: ...
-    @overload  # collaterals of different payload types
+    @overload  # for lambdas: mypy finds no payload type for one that takes several
     def dendrite(
-        self, collateral: Sequence[Collateral[Any]], response: Handler[Any, A, C, G], *, in_thread: bool = False
+        self, collateral: Sequence[Collateral[Any]], response: Handler[object, A, C, G], *, in_thread: bool = False
     ) -> Self: ...
     @overload
     def dendrite(
@@ -162,7 +163,7 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
     ) -> HandlerDecorator[Any, A, C, G]: ...
     def dendrite(
         self,
-        collateral: Collateral[Any] | Sequence[Collateral[Any]],
+        collateral: Collateral[Any] | Sequence[Channel[Any]],
         response: Callable[..., Any] | None = None,
         *,
         in_thread: bool = False,
@@ -171,8 +172,8 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
 
         Args:
             collateral: One collateral, or several that share the handler.
-            response: Takes ``()``, ``(payload)``, ``(payload, axon)`` or ``(payload, axon, ctx)`` and returns ``None``, a
-                signal, a list or tuple of signals, or an awaitable of these.
+            response: Takes ``()``, ``(payload)``, ``(payload, axon)`` or ``(payload, axon, ctx)`` and returns
+                ``None``, a signal, a list or tuple of signals, or an awaitable of these.
             in_thread: Run a blocking function in a thread.
 
         Returns:
@@ -205,6 +206,7 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
 
         Raises:
             BindingError: If a name of *axon* has no handler, or a handler (or public method) has no name in *axon*.
+            GraphError: If a handler cannot be called as one, or the class cannot be instantiated without arguments.
         """
         self._require_open()
         collaterals = collaterals_of(build_axon(axon.axon if isinstance(axon, Neuron) else axon))
@@ -214,7 +216,12 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
         def declare(cls: K) -> K:
             methods = {name: None for name in dir(cls) if not name.startswith("_") and callable(getattr(cls, name))}
             self._require_exhaustive(collaterals, methods)
-            instance = cls()
+            try:
+                instance = cls()
+            except TypeError as error:
+                raise GraphError(
+                    f"{cls.__name__} is bound to neuron {self.label} without arguments, but {error}"
+                ) from error
             self._bind(collaterals, {name: getattr(instance, name) for name in collaterals})
             return cls
 
@@ -263,6 +270,7 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
         )
 
     def _bind(self, collaterals: Mapping[str, Collateral[Any]], handlers: Mapping[str, Callable[..., Any]]) -> Self:
+        self._require_open()  # a decorator may come long after the call that made it
         self._require_exhaustive(collaterals, handlers)
         made = [self._made(collaterals[name], handlers[name], in_thread=False) for name in collaterals]
         self._dendrites.extend(made)
@@ -275,6 +283,7 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
             raise BindingError(self.label, missing, unknown)
 
     def _add(self, collateral: Any, response: Callable[..., Any], *, in_thread: bool) -> Self:
+        self._require_open()
         several = collateral if isinstance(collateral, (list, tuple)) else [collateral]
         self._dendrites.extend([self._made(one, response, in_thread=in_thread) for one in several])
         return self
@@ -289,8 +298,8 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
     def _require_stoppable(self, dendrite: Dendrite, max_duration: float | None) -> None:
         if max_duration is not None and not dendrite.is_asynchronous:
             raise GraphError(
-                f"neuron {self.label} has a max_duration, but its handler for {dendrite.collateral.label} is a plain function, "
-                "which cannot be stopped: make it a coroutine function, or give in_thread=True"
+                f"neuron {self.label} has a max_duration, but its handler for {dendrite.collateral.label} is a plain "
+                "function, which cannot be stopped: make it a coroutine function, or give in_thread=True"
             )
 
     def _require_open(self) -> None:
@@ -309,6 +318,10 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
 
     def __repr__(self) -> str:
         return f"<Neuron {self.label}>"
+
+
+def _is_duration(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0 and math.isfinite(value)
 
 
 def positive_int(value: object, what: str) -> int | None:

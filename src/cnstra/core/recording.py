@@ -24,7 +24,12 @@ class Recorder(Protocol):
     """Told of every settled activation of one run, before its successors may start.
 
     Each method returns the write that the run has to wait for, or ``None`` if it need not wait.
+
+    Attributes:
+        stimulation_id: The run, for logs.
     """
+
+    stimulation_id: str
 
     def prepare(
         self, activation: Activation, outputs: Sequence[Signal[Any]], successors: Sequence[Sequence[Activation]], /

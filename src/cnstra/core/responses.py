@@ -39,7 +39,7 @@ class Response:
         "stimulation",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - made for each signal when anyone listens; keywords take twice as long
         self,
         stimulation: Stimulation,
         input_signal: Signal[Any] | None,
@@ -88,7 +88,8 @@ class Drain:
 
     Attributes:
         stimulation: The run.
-        pending_activations: As in `Response`; above 0 if something holds work back: a limit, an abort, a listener, a commit.
+        pending_activations: As in `Response`; above 0 if something holds work back: a limit, an abort, a listener, a
+            commit.
         active_activations: As in `Response`.
         finished: Whether the run ends with this turn.
     """
@@ -110,5 +111,5 @@ class Drain:
         return f"<Drain {self.queue_length}({self.pending_activations}/{self.active_activations})>"
 
 
-ResponseListener: TypeAlias = Callable[[Response], Awaitable[object] | None | object]
+ResponseListener: TypeAlias = Callable[[Response], Awaitable[object] | object | None]
 DrainListener: TypeAlias = Callable[[Drain], object]

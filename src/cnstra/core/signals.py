@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from types import NoneType, UnionType
-from typing import Any, Generic, NoReturn, TypeVar, Union, final, get_args, get_origin, overload
+from typing import Any, Generic, NoReturn, Protocol, TypeVar, Union, final, get_args, get_origin, overload
 
 from cnstra.errors import GraphError
 
-__all__ = ["Collateral", "Signal", "collateral"]
+__all__ = ["Channel", "Collateral", "Signal", "collateral"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -114,6 +114,14 @@ class Collateral(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<Collateral {self.label}>"
+
+
+class Channel(Protocol[T_co]):
+    """A collateral as a source of payloads: several of different types are, for a checker, channels of their union."""
+
+    def create_signal(self, payload: Any, /) -> Signal[T_co]:
+        """See `Collateral.create_signal`."""
+        ...
 
 
 @overload

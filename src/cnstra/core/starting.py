@@ -162,11 +162,11 @@ class Starting(Frontier):
             return True
         neuron = activation.subscriber.neuron
         limit = self._options.max_neuron_hops
-        count = self._hop_counts.get(neuron, 0) + 1
+        count = activation.hops = self._hop_counts.get(neuron, 0) + 1
         if limit is not None and count > limit:
             self._settle_failed(activation, MaxNeuronHopsExceeded(neuron.label, limit))
             return False
-        self._hop_counts[neuron] = activation.hops = count
+        self._hop_counts[neuron] = count
         return True
 
     # The loops and the turns, which build on this class, say what follows on a call.

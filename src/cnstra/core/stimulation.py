@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Generator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cnstra.core.abort import AbortController, AbortSignal
@@ -75,8 +75,8 @@ class Stimulation(Turns):
             yield from bodies().wait(self._waiters, lambda: self._done).__await__()
         self._raise_outcome()
 
-    def wait_until_complete(self) -> Any:
-        """Return an awaitable (a coroutine) of the run's end; the run itself is one, too.
+    def wait_until_complete(self) -> Coroutine[Any, Any, None]:
+        """Return a coroutine of the run's end; the run itself can be awaited, too.
 
         Cancelling it does not cancel the run.
 
@@ -167,7 +167,9 @@ class Stimulation(Turns):
         signal = options.abort_signal
         if signal is not None:
             self._bind_loop()
+            self._pumping = True  # a signal that is up already: the first turn, which is about to begin, finds that out
             self._remove_abort_callback = signal.add_callback(lambda: self.abort(signal.reason))
+            self._pumping = False
 
     def watch(self) -> None:
         """Change to the loop that serves listeners, limits and recorders."""
@@ -327,7 +329,8 @@ class Stimulation(Turns):
     def _log_if_unobserved(self) -> None:
         if not self._observed:
             self._observed = True
-            logger().error("a run that nobody awaits failed", exc_info=self._outcome)
+            name = "" if self._recorder is None else f" {self._recorder.stimulation_id!r}"
+            logger().error("run%s, which nobody awaits, failed", name, exc_info=self._outcome)
 
     def _raise_outcome(self) -> None:
         if self._outcome is not None:

@@ -27,8 +27,6 @@ from cnstra.core.watched_loop import WatchedLoop
 if TYPE_CHECKING:
     import asyncio
 
-    pass
-
 __all__ = ["Turns"]
 
 
@@ -50,6 +48,7 @@ class Turns(WatchedLoop):
                 self._pump_plain()
         except BaseException as error:
             self._pumping = False
+            self._observed = True  # by the caller of `stimulate`, who gets it
             self.halt(error)
             raise
         self._pumping = False
@@ -60,6 +59,7 @@ class Turns(WatchedLoop):
             or self._watched
             or self._failures is not None
             or self._gated
+            or self._remove_abort_callback is not None
             or self._options.on_drain is not None
             or self._cns.drain_listeners
         ):

@@ -59,7 +59,7 @@ class Admission:
         Raises:
             GraphError: If *signals* are no signals.
             UnknownName: If something that the run can reach has no name.
-            PayloadError: If a payload cannot be stored unchanged.
+            PayloadError: If a payload cannot be stored unchanged, or a type that the run can reach never can be.
         """
         several = (signals,) if isinstance(signals, Signal) else tuple(signals)
         entry = Entry(several)
@@ -102,7 +102,9 @@ class Admission:
         self._registry.require_collateral_name(collateral)
         for neuron in self._cns.network.reachable(collateral):
             self._registry.require_neuron_name(neuron)
+            self._registry.context_codec(neuron)
             for emitted in collaterals_of(neuron.axon).values():
                 if self._cns.network.subscribers(emitted):
                     self._registry.require_collateral_name(emitted)
+                    self._registry.payload_codec(emitted)
         self._checked.add(collateral)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 
 from cnstra.errors import RecordedFailure
-from cnstra.persist.records import ErrorRecord
+from cnstra.persist.records import ErrorRecord, TaskRow
 
 __all__ = ["error_of", "record_of"]
 
@@ -23,14 +23,17 @@ def record_of(error: BaseException) -> ErrorRecord:
     )
 
 
-def error_of(record: ErrorRecord) -> RecordedFailure:
-    """Return an exception that stands for the one that *record* was made of."""
-    return RecordedFailure(record.type_name, record.message)
+def error_of(record: ErrorRecord, task: TaskRow | None = None) -> RecordedFailure:
+    """Return an exception that stands for the one that *record* was made of, with a note that names *task*."""
+    failure = RecordedFailure(record.type_name, record.message)
+    if task is not None:
+        failure.add_note(f"in neuron {task.neuron_name} on {task.collateral_name}, task {task.ordinal}")
+    return failure
 
 
 def _message(error: BaseException) -> str:
     try:
-        return _clean(str(error))
+        return _clean(error.message if isinstance(error, BaseExceptionGroup) else str(error))
     except Exception:  # noqa: BLE001 - the class of a foreign exception may be broken; its failure must be stored all the same
         return "(its text cannot be made)"
 

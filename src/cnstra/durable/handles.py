@@ -62,8 +62,7 @@ class DurableRun:
             StoreError: When awaited, if a commit failed; what was committed before can be resumed.
         """
         if self.stimulation is not None:
-            waiting: Coroutine[Any, Any, None] = self.stimulation.wait_until_complete()
-            return waiting
+            return self.stimulation.wait_until_complete()
         assert self._outcome is not None  # noqa: S101 - one of the two is always given
         return self._outcome()
 
@@ -93,7 +92,7 @@ async def outcome_in_store(store: Store, scope: str, stimulation_id: str, read: 
         raise StimulationAborted(None if info.error is None else info.error.message)
     if info.status == "failed":
         failures: list[Exception] = [
-            error_of(task.failure) for task, _ in await store.frontier(scope, stimulation_id) if task.failure
+            error_of(task.failure, task) for task, _ in await store.frontier(scope, stimulation_id) if task.failure
         ]
         if not failures:
             failures = [RecordedFailure("Error", "unknown") if info.error is None else error_of(info.error)]

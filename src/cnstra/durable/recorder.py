@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, final
 
@@ -129,7 +130,7 @@ class RunRecorder:
         self._key = state.key
         self._sequence = state.sequence
         self._next_task = len(state.tasks) if fresh else state.next_task
-        self._reserved = state.next_task
+        self._reserved = self._confirmed = state.next_task
         self._next_signal = state.next_signal
         self._entries = len(state.run.entry)
         self._contexts = dict(state.contexts)
@@ -266,13 +267,17 @@ class RunRecorder:
             delta.next_task = self._next_task
             self._sink.submit(pending, at_once=True)
             return pending
-        must_reserve = self._next_task > self._reserved
-        if must_reserve:
+        if self._next_task > self._reserved:
             self._reserved = self._next_task + RESERVED
+            pending.add_waiter(partial(self._confirm, self._reserved))
         delta.next_task = self._reserved
-        if self._durability == "exit" and not final and not must_reserve:
+        unsafe = self._next_task > self._confirmed  # not before the reservation is on disk may successors start
+        if self._durability == "exit" and not final and not unsafe:
             return None
-        return pending if self._sink.submit(pending, at_once=final or must_reserve) else None
+        return pending if self._sink.submit(pending, at_once=final or unsafe) else None
+
+    def _confirm(self, reserved: int) -> None:
+        self._confirmed = reserved
 
     def _encode(self, signal: Signal[Any], successors: Sequence[Activation]) -> tuple[str, int, bytes] | None:
         """Return name, version and JSON of *signal*; ``None`` for one that nobody takes and no history shows."""

@@ -95,7 +95,7 @@ class Reviver:
             if row.failure is None:
                 activations.append(activation)
             else:
-                failed.append((activation, error_of(row.failure)))
+                failed.append((activation, error_of(row.failure, row)))
         recorder.stimulation = run
         run.attach(recorder)
         if options.max_neuron_hops is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, final, get_args
 
+from cnstra.core.cns import CNS
 from cnstra.core.options import StimulationOptions
 from cnstra.core.stimulation import Stimulation
 from cnstra.durable.admission import Admission, Entry
@@ -24,17 +25,16 @@ from cnstra.durable.views import RunInfo, run_info
 from cnstra.durable.worker import Worker
 from cnstra.errors import GraphError, RunExists, RunNotFound, RunNotReady
 from cnstra.persist.records import Durability, RunStatus, Volume
+from cnstra.persist.registry import CNSPersistOptionsRegistry
 from cnstra.stores import open_store
 
 if TYPE_CHECKING:
     from cnstra.core.abort import AbortSignal
-    from cnstra.core.cns import CNS
     from cnstra.core.modality import AfferentPath, Modality
     from cnstra.core.responses import DrainListener, ResponseListener
     from cnstra.core.signals import Signal
     from cnstra.persist.ports import Store
     from cnstra.persist.records import NewRun, RunState
-    from cnstra.persist.registry import CNSPersistOptionsRegistry
 
 __all__ = ["DurableRunner"]
 
@@ -89,6 +89,8 @@ class DurableRunner(StoredRuns):
         stimulation_context: Callable[[str, Any], Any] | None = None,
         handle_sigterm: bool = True,
     ) -> None:
+        if not isinstance(cns, CNS) or not isinstance(registry, CNSPersistOptionsRegistry):
+            raise GraphError(f"DurableRunner takes a CNS, then a registry, not {cns!r} and {registry!r}")
         for name, seconds in (("max_staleness", max_staleness), ("lease", lease), ("grace", grace)):
             if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds <= 0:
                 raise GraphError(f"{name} must be a number of seconds above 0, not {seconds!r}")
@@ -289,13 +291,19 @@ class DurableRunner(StoredRuns):
 
     def _resume(self, state: RunState) -> DurableRun | None:
         """Start a claimed run where it stands; one that this graph cannot resume fails, and keeps its frontier."""
+        try:
+            return self._revive(state)
+        except Exception:  # a run that cannot be read must not keep the others from resuming
+            logger.exception("run %s cannot be resumed by this code; it is kept as failed", state.run.stimulation_id)
+            return None
+
+    def _revive(self, state: RunState) -> DurableRun:
         reviver = Reviver(self.cns, self._names, self._worker.committer, self._make_context)
         try:
             revival = reviver.revive(state)
         except Exception as error:
-            logger.exception("run %s cannot be resumed by this code; it is kept as failed", state.run.stimulation_id)
             RunRecorder(self._names, self._worker.committer, state, "hop").give_up(error)
-            return None
+            raise
         run = self._under_way(revival.stimulation, revival.recorder)
         revival.start()
         return run
@@ -341,11 +349,11 @@ class DurableRunner(StoredRuns):
                 stimulation_id, info.status, f"worker {info.owner} holds it; wait for it, or abort it there"
             )
         self._worker.require_open()
-        run = self._resume(state)
-        if run is None:
+        try:
+            return self._revive(state)
+        except Exception as error:
             await self._worker.committer.drain()
-            raise RunNotReady(stimulation_id, "failed", "this code cannot resume it; see its error with get()")
-        return run
+            raise RunNotReady(stimulation_id, "failed", f"this code cannot resume it: {error}") from error
 
     async def _is_under_way(self, info: RunInfo) -> bool:
         live = self._worker.live.get(info.stimulation_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from cnstra.persist.records import (
     ErrorRecord,
@@ -109,7 +109,11 @@ class RunPage(Sequence[RunInfo]):
     runs: tuple[RunInfo, ...]
     cursor: str | None = None
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> RunInfo: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[RunInfo, ...]: ...
+    def __getitem__(self, index: int | slice) -> RunInfo | tuple[RunInfo, ...]:
         return self.runs[index]
 
     def __len__(self) -> int:

@@ -39,7 +39,7 @@ EXAMPLES: list[tuple[BaseException, tuple[str, ...]]] = [
     (BindingError("mailer", ("placed",), ("shipped",)), ("mailer", "'placed'", "'shipped'")),
     (EventLoopRequired("the handler of neuron parser"), ("the handler of neuron parser", "cns.run(")),
     (RunFinished(), ("has ended", "cns.activate(")),
-    (HandlerReturnError("parser", "started", "'text' (str)"), ("parser", "started", "'text' (str)", "a signal")),
+    (HandlerReturnError("parser", "started", "'text' (str)"), ("parser", "started", "'text' (str)", "one signal")),
     (NoHandlerError("screen", "opened", "modality", "<Modality card>"), ("screen", "opened", "<Modality card>")),
     (SubscriberNotFound("parser", "started"), ("subscriber not found", "parser", "started")),
     (NeuronTimeout("parser", 0.25), ("parser", "max_duration", "0.25 s")),

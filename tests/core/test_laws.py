@@ -10,7 +10,7 @@ from typing import Any, Literal
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cnstra import CNS, Collateral, Neuron, Response, Signal, Stimulation, collateral, neuron
+from cnstra import CNS, Collateral, Neuron, Response, Stimulation, collateral, neuron
 from tests.core.reference import Plan, Reference, Step, Task
 
 CHANNELS = 3

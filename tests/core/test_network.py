@@ -136,8 +136,8 @@ def ring(size: int, *, closed: bool) -> CNS[Any]:
     return CNS(neuron({"out": links[index + 1]}).dendrite(links[index], lambda payload: None) for index in range(size))
 
 
-def test_a_graph_of_100_000_neurons_is_analysed() -> None:
-    assert len(ring(100_000, closed=False).network.strongly_connected_components()) == 100_000
+def test_a_chain_of_20_000_neurons_has_as_many_components() -> None:
+    assert len(ring(20_000, closed=False).network.strongly_connected_components()) == 20_000
 
 
 def test_a_ring_of_20_000_neurons_is_one_component() -> None:

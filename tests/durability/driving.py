@@ -83,7 +83,7 @@ class Graph:
         return self.collaterals[shape.nodes[0].name].create_signal(Token("r"))
 
     def _neuron(self, node: Node) -> Neuron[Any]:
-        targets = {node.name, *node.to} if node.rounds else set(node.to)
+        targets = {node.collateral, *node.to} if node.rounds else set(node.to)
         neuron = with_ctx(Memory).neuron({name: self.collaterals[name] for name in sorted(targets)}, name=node.name)
 
         def handle(payload: Token, axon: Any, ctx: Context) -> list[Signal[Token]]:
@@ -95,9 +95,9 @@ class Graph:
             return emitted
 
         if node.waits and node.remembers:
-            # What a handler has changed before it settles is stored with the first sibling that settles: they take turns.
+            # What a handler changes before it settles is stored with the first sibling that settles: they take turns.
             neuron.set_concurrency(1)
-        neuron.dendrite(self.collaterals[node.name], handle_later if node.waits else handle)
+        neuron.dendrite(self.collaterals[node.collateral], handle_later if node.waits else handle)
         self.registry.register(node.name, neuron)
         return neuron
 

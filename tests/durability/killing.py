@@ -37,6 +37,7 @@ class Victims:
         self._dice = random.Random(seed)
         self._options = options
         self._shapes = [*SHAPES, random_shape(2 * seed), random_shape(2 * seed + 1)]
+        self._waits = options.get("durability", "hop") == "hop"
         self._runs: list[tuple[str, Shape]] = []
         self.kills = 0
         self.batches = 0
@@ -53,9 +54,11 @@ class Victims:
         while not done:
             done = self._life()
             log = executions(self._log)
-            again = {one.activation_id for one in log[seen:]} & committed
-            assert not again, f"committed and run again: {sorted(again)}"
-            committed, seen = self._committed(), len(log)
+            ran = {one.activation_id for one in log[seen:]}
+            assert not ran & committed, f"committed and run again: {sorted(ran & committed)}"
+            committed, stored = self._on_disk()
+            assert not self._waits or ran <= stored, f"started before they were stored: {sorted(ran - stored)}"
+            seen = len(log)
         self.batches += 1
         self.executions += seen
         self._check(log)
@@ -101,8 +104,8 @@ class Victims:
                 return
             time.sleep(0.0002)
 
-    def _committed(self) -> set[str]:
-        """Return the ids of all activations that are done according to what is on disk.
+    def _on_disk(self) -> tuple[set[str], set[str]]:
+        """Return the ids of all activations that are done according to what is on disk, and of all that it knows.
 
         A copy is opened, so that the next worker finds the log of SQLite as the dead one has left it.
         """
@@ -113,12 +116,15 @@ class Victims:
             if not file.name.endswith("-shm"):
                 shutil.copy(file, copy)
         if not (copy / "runs.db").exists():
-            return set()
+            return set(), set()
         with closing(sqlite3.connect(copy / "runs.db")) as connection:
             if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'cnstra_runs'").fetchone():
-                return set()
+                return set(), set()
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-            return _done(connection) if self._options.get("durability", "hop") == "hop" else _history(connection)
+            if not self._waits:  # ordinals are reserved ahead: what is below the next one need not exist
+                return _history(connection), set()
+            stored = _stored(connection)
+            return stored - _frontier(connection) | _history(connection), stored
 
     def _check(self, log: list[Execution]) -> None:
         require_one_meaning(log)
@@ -130,7 +136,7 @@ class Victims:
         for run_id, shape in self._runs:
             outcome, expected = await outcome_of(store, run_id), reference(shape)
             if self._options.get("volume") == "progress":
-                if self._options.get("durability", "hop") == "hop":
+                if self._waits:
                     prefix = f"{run_id}:"
                     ran = {one[:4] for one in log if one.activation_id.startswith(prefix)}
                     assert Counter(one[1:] for one in ran) == expected.done + expected.left
@@ -140,15 +146,21 @@ class Victims:
         await store.close()
 
 
-def _done(connection: sqlite3.Connection) -> set[str]:
-    frontier = set(connection.execute("SELECT place >> 32, place & ? FROM cnstra_frontier", (ORDINAL,)).fetchall())
-    done: set[str] = set()
-    for key, run_id, next_task in connection.execute(
-        "SELECT key, stimulation_id, next_task FROM cnstra_runs JOIN cnstra_progress USING (key)"
-    ).fetchall():
-        done.update(f"{run_id}:{ordinal}" for ordinal in range(next_task) if (key, ordinal) not in frontier)
-    assert _history(connection) <= done, "an activation is both done and to be done"
-    return done
+def _stored(connection: sqlite3.Connection) -> set[str]:
+    rows = connection.execute(
+        "SELECT stimulation_id, next_task FROM cnstra_runs JOIN cnstra_progress USING (key)"
+    ).fetchall()
+    return {f"{run_id}:{ordinal}" for run_id, next_task in rows for ordinal in range(next_task)}
+
+
+def _frontier(connection: sqlite3.Connection) -> set[str]:
+    rows = connection.execute(
+        "SELECT stimulation_id || ':' || (place & ?) FROM cnstra_frontier JOIN cnstra_runs ON key = place >> 32",
+        (ORDINAL,),
+    ).fetchall()
+    frontier = {one for (one,) in rows}
+    assert not frontier & _history(connection), "an activation is both done and to be done"
+    return frontier
 
 
 def _history(connection: sqlite3.Connection) -> set[str]:

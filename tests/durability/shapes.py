@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter, deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 
@@ -27,8 +26,9 @@ class Node:
 
     Attributes:
         name: Of the neuron, and of the collateral that it listens on.
-        to: The nodes that it emits to.
-        copies: How many signals to each of them.
+        listens: Of the collateral that it listens on, if that is another node's.
+        to: The collaterals that it emits on.
+        copies: How many signals on each of them.
         rounds: How often it emits to itself first.
         remembers: Whether it keeps the keys that it has seen in its context.
         joins: How many keys it waits for before it emits.
@@ -46,6 +46,12 @@ class Node:
     breaks: str = ""
     flaky: int = 0
     waits: bool = False
+    listens: str = ""
+
+    @property
+    def collateral(self) -> str:
+        """The name of the collateral that it listens on."""
+        return self.listens or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,7 @@ def outputs(node: Node, token: Token, memory: Memory) -> list[tuple[str, Token]]
     if node.remembers:
         memory.seen.append(f"{token.key}/{token.round}")
     if token.round < node.rounds:
-        return [(node.name, Token(token.key, token.round + 1))]
+        return [(node.collateral, Token(token.key, token.round + 1))]
     if len(memory.seen) < node.joins:
         return []
     key = "all" if node.joins else token.key
@@ -96,6 +102,9 @@ def reference(shape: Shape, key: str = "r") -> Outcome:
     memories: dict[str, Memory] = {}
     outcome = Outcome("completed")
     queue = deque([(shape.nodes[0].name, Token(key))])
+    takers: dict[str, list[str]] = {}
+    for node in shape.nodes:
+        takers.setdefault(node.collateral, []).append(node.name)
     while queue:
         name, token = queue.popleft()
         memory = memories.setdefault(name, Memory())
@@ -107,7 +116,7 @@ def reference(shape: Shape, key: str = "r") -> Outcome:
             continue
         outcome.done[name, token.key, token.round] += 1
         outcome.emitted.update((name, target, one.key, one.round) for target, one in emitted)
-        queue.extend(emitted)
+        queue.extend((taker, one) for target, one in emitted for taker in takers[target])
     outcome.contexts = {name: sorted(memory.seen) for name, memory in memories.items() if memory.seen}
     return outcome
 
@@ -130,7 +139,18 @@ FAN_IN = Shape(
         Node("i4"),
     ),
 )
-SHAPES = (CHAIN, FAN_OUT, LOOP, RETRYING, FAILING, FAN_IN)
+SHARED = Shape(
+    "shared",
+    (
+        Node("s1", ("s2",), copies=2),
+        Node("s2", remembers=True),
+        Node("s3", ("s6",), listens="s2", waits=True),
+        Node("s4", listens="s2"),
+        Node("s5", ("s6",), listens="s2", flaky=1),
+        Node("s6"),
+    ),
+)
+SHAPES = (CHAIN, FAN_OUT, LOOP, RETRYING, FAILING, FAN_IN, SHARED)
 
 
 def random_shape(seed: int) -> Shape:
@@ -167,8 +187,3 @@ def _with_join(shape: Shape, number: int) -> Shape:
     )
     nodes[number] = replace(join, joins=arrivals)
     return Shape(shape.name, tuple(nodes))
-
-
-def distinct(names: Sequence[str]) -> bool:
-    """Tell whether no name occurs twice."""
-    return len(set(names)) == len(names)

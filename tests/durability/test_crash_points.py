@@ -11,7 +11,7 @@ from cnstra.persist.ports import Store
 from cnstra.stores import MemoryStore, SqliteStore
 from tests.durability.crashing import CrashingStore, When, live
 from tests.durability.driving import Log, executions, outcome_of, require_one_meaning, work
-from tests.durability.shapes import FAILING, FAN_IN, RETRYING, SHAPES, Shape, random_shape, reference
+from tests.durability.shapes import FAN_IN, RETRYING, SHAPES, SHARED, Shape, random_shape, reference
 
 Reopen = Callable[[], Store]
 Life = Callable[[Store], Coroutine[Any, Any, None]]
@@ -131,7 +131,7 @@ def test_a_crash_changes_nothing_whatever_is_kept_and_whenever_it_is_written(
     for at in count(1, step=2):
         folder = tmp_path / str(at)
         folder.mkdir()
-        world = World(folder, backend(folder), [RETRYING, FAILING, FAN_IN], **options)
+        world = World(folder, backend(folder), [RETRYING, FAN_IN, SHARED], **options)
         crashed = world.live(at, when).crashed.is_set()
         world.live()
         world.check()

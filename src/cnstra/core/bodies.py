@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
+from contextlib import suppress
 from contextvars import copy_context
 from types import CoroutineType, coroutine
 from typing import TYPE_CHECKING, Any
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
     from cnstra.core.stimulation import Stimulation
     from cnstra.core.subscribers import Activation
 
-__all__ = ["call_later", "in_thread", "limited", "listen", "spawn", "wait", "wake", "wake_soon"]
+__all__ = ["in_thread", "limited", "listen", "spawn", "tell_later", "wait", "wake", "wake_soon"]
 
-_FAIRNESS = 64
-"""After so many bodies in a row a worker lets the event loop go round once; that costs 30 ns a body."""
+_FAIRNESS = 128
+"""After so many bodies a worker leaves the next one to a task of its own, so that the event loop goes round."""
 
 
 def spawn(run: Stimulation, activation: Activation, awaitable: Any) -> asyncio.Task[None]:
@@ -34,21 +35,26 @@ def spawn(run: Stimulation, activation: Activation, awaitable: Any) -> asyncio.T
     return start_eagerly(loop, _work(run, activation, awaitable), context.copy())
 
 
-async def _work(run: Stimulation, activation: Activation, awaitable: Any) -> None:  # noqa: C901 - inline
+async def _work(run: Stimulation, activation: Activation, awaitable: Any) -> None:  # noqa: C901 - each call costs
     """Drive the body that this worker was made for, and the bodies that it adopts.
 
-    The first body starts inside the turn that found it; if it ends at once, it waits for the event loop's next round to
-    say so. A later body is the last thing of its turn, which ends after the body's first step.
+    The first body starts inside the turn that found it. A later one is the last thing of its turn, which ends after the
+    body's first step. A body that ends in its first step waits for the event loop's next round to say so, unless it is
+    the only one: so bodies settle in the order in which they end, whoever drives them.
     """
     me = asyncio.current_task()
     assert me is not None  # a worker is a task  # noqa: S101 - for the type checker
+    run.keep(activation, me)
     _, context = run.loop_and_context()
+    active = run._active
     first = True
-    rounds = 0
+    opened = False  # the turn under way is this worker's
+    bodies = 0
     while True:
         result: Any = None
         error: Exception | None = None
         waiting: Any = None
+        ended = False
         try:
             coro = awaitable if awaitable.__class__ is CoroutineType else _await(awaitable)
             # Each body has a context of its own, so that no handler sees a variable that another one has set.
@@ -61,28 +67,31 @@ async def _work(run: Stimulation, activation: Activation, awaitable: Any) -> Non
             except Exception as problem:  # noqa: BLE001 - every failure of a handler belongs to its task
                 error = problem
                 ended = True
-            else:
-                ended = False
-            if not first:
+            if opened:
+                opened = False
                 run.close_turn()
-            elif ended:
-                await _next_round()
             if not ended:
                 result = await _drive(coro, step, waiting)
-            rounds += 1
-            if rounds % _FAIRNESS == 0:
-                await asyncio.sleep(0)
+            elif first or len(active) > 1:
+                await _next_round()
         except Exception as problem:  # noqa: BLE001 - as above
             error = problem
         except BaseException as problem:
-            run.interrupt(activation, problem)
+            if not ended:
+                run.interrupt(activation, problem, opened=opened)
+                raise
+            run.halt(problem)  # the worker is cancelled, but what the body has done is done
+            run.settle_body(activation, result, error, adoptable=None)
             raise
+        bodies += 1
         # A task that was cancelled, and whose body swallowed that, may be cancelled at its next step: let it end.
-        adopted = run.settle_body(activation, result, error, adoptable=None if me.cancelling() else me)
+        fresh = bodies == _FAIRNESS or me.cancelling()
+        adopted = run.settle_body(activation, result, error, adoptable=None if fresh else me)
         if adopted is None:
             return
         activation, awaitable = adopted
         first = False
+        opened = True
 
 
 @coroutine
@@ -125,7 +134,9 @@ async def limited(neuron: Neuron[Any], awaitable: Any) -> Any:
     try:
         async with scope:
             result = await awaitable
-    except TimeoutError as error:
+            while hasattr(result, "__await__"):
+                result = await result
+    except Exception as error:
         if scope.expired():
             raise NeuronTimeout(neuron.label, seconds) from error
         raise
@@ -140,12 +151,10 @@ async def in_thread(run: Stimulation, activation: Activation) -> Any:
     Nothing can stop a thread: on a time-out the task fails at once, but a slot of the neuron's concurrency limit is
     given back only when the function has really returned, so that two bodies never overlap.
     """
-    started = False
+    permit = [None]  # taken by the thread that starts the function, or by this task, which then forbids it
 
     def call() -> Any:
-        nonlocal started
-        started = True
-        return run.invoke(activation)
+        return run.invoke(activation) if _take(permit) else None
 
     neuron = activation.subscriber.neuron
     future = asyncio.get_running_loop().run_in_executor(None, copy_context().run, call)
@@ -155,9 +164,19 @@ async def in_thread(run: Stimulation, activation: Activation) -> Any:
         return await limited(neuron, asyncio.shield(future))
     finally:
         if not future.done():
-            if not started:
+            if _take(permit):
                 future.cancel()
-            run.leave_slot_to(activation, future)
+            else:
+                run.leave_slot_to(activation, future)
+
+
+def _take(permit: list[None]) -> bool:
+    """Take what only one thread can get."""
+    try:
+        permit.pop()
+    except IndexError:
+        return False
+    return True
 
 
 def listen(run: Stimulation, awaitable: Any, hold: Hold) -> asyncio.Future[Any]:
@@ -193,7 +212,7 @@ async def wait(waiters: list[asyncio.Future[None]], is_done: Callable[[], bool])
         if not is_done():  # it may have ended meanwhile, in another thread
             await future
     finally:
-        if future in waiters:
+        with suppress(ValueError):  # `wake` takes it out
             waiters.remove(future)
 
 
@@ -223,9 +242,23 @@ def wake_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -
             raise
 
 
-def call_later(loop: asyncio.AbstractEventLoop, rounds: int, callback: Callable[[], object]) -> None:
-    """Call *callback* after *rounds* rounds of *loop*."""
-    if rounds <= 1:
-        loop.call_soon(callback)
-    else:
-        loop.call_soon(call_later, loop, rounds - 1, callback)
+def tell_later(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
+    """Call *callback* in the second round of *loop* from now, or when that loop is closed before."""
+    loop.call_soon(loop.call_soon, _Late(callback))  # the second: gather() awaits a run one round late
+
+
+class _Late:
+    """Calls once, at the latest when nobody else can."""
+
+    __slots__ = ("_callback",)
+
+    def __init__(self, callback: Callable[[], object]) -> None:
+        self._callback: Callable[[], object] | None = callback
+
+    def __call__(self) -> None:
+        callback, self._callback = self._callback, None
+        if callback is not None:
+            callback()
+
+    def __del__(self) -> None:
+        self()

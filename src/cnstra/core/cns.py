@@ -196,9 +196,11 @@ class CNS(PaddedGeneric, Generic[G]):
             or run._recorder is not None
         ):
             run.prepare()
-        run.begin(signals, groups)
-        if not run._done:
-            self._live.add(run)
+        try:
+            run.begin(signals, groups)
+        finally:
+            if not run._done:
+                self._live.add(run)
         return run
 
     def activate(
@@ -237,9 +239,11 @@ class CNS(PaddedGeneric, Generic[G]):
     def start_tasks(self, run: Stimulation, activations: Iterable[Activation]) -> Stimulation:
         """Start a run that was made beforehand, from activations."""
         run.prepare()
-        run.begin_tasks(activations)
-        if not run.done:
-            self._live.add(run)
+        try:
+            run.begin_tasks(activations)
+        finally:
+            if not run._done:
+                self._live.add(run)
         return run
 
     def run(self, signal: Signal[Any] | Sequence[Signal[Any]], **options: Any) -> Stimulation:
@@ -284,8 +288,6 @@ class CNS(PaddedGeneric, Generic[G]):
         self.response_listeners = (*self.response_listeners, entry)
         asynchronous = is_asynchronous(listener)
         self._asynchronous_listeners += asynchronous
-        for run in list(self._live):
-            run.watch()
 
         def remove() -> None:
             if entry in self.response_listeners:

@@ -74,7 +74,8 @@ class _Started(Coroutine[Any, Any, Any]):
             return self._coro.send(value)
         self._first = False
         if not self._finished:
-            return self._waiting
+            # It waits for nothing but the event loop's next round: that is now.
+            return self._coro.send(None) if self._waiting is None else self._waiting
         if self._error is not None:
             raise self._error
         raise StopIteration(self._result)

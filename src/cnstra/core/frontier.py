@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cnstra.core.context import CNSStimulationContextStore
 from cnstra.core.lazily import running_loop
 from cnstra.core.signals import Signal
-from cnstra.core.subscribers import Activation, Subscriber
+from cnstra.core.subscribers import INPUTLESS, Activation, Subscriber
 from cnstra.core.tasks import TaskFailure
-from cnstra.errors import EventLoopRequired
+from cnstra.errors import EventLoopRequired, StimulationAborted
 
 if TYPE_CHECKING:
     import asyncio
@@ -55,7 +55,6 @@ class Frontier:
         "_holds",
         "_hop_counts",
         "_hops",
-        "_leave",
         "_listener_errors",
         "_loop",
         "_observed",
@@ -70,6 +69,7 @@ class Frontier:
         "_slotted",
         "_stop",
         "_subscribers_of",
+        "_token",
         "_told",
         "_waiters",
         "_watched",
@@ -92,9 +92,8 @@ class Frontier:
         self._subscribers_of = cns.table.get
         self._queue: deque[Any] = deque()  # pairs of subscriber and signal; activations once the run is watched
         self._watched = False
-        self._pumping = False
+        self._pumping = True  # a turn is under way; until `begin` has run the first, nothing else may start one
         self._stop = False
-        self._leave = False  # the plain loop: because of `_stop`, or because the run is watched from now on
         self._done = False
         self._ending = False
         self._current: Subscriber | Activation | None = None
@@ -102,7 +101,8 @@ class Frontier:
         self._hops = 0
         self._active: dict[Activation, Any] = {}
         self._gated: dict[Activation, None] | None = None  # waiting for a slot of their neuron
-        self._slotted: deque[Activation] | None = None  # of these, what has got one in the turn under way
+        self._slotted: deque[Activation] | None = None  # of these, what has got one and can start
+        self._token: list[None] | None = None  # see `_claim`
         self._holds: dict[Hold, None] | None = None
         self._failures: list[TaskFailure] | None = None
         self._context_values = options.ctx
@@ -168,13 +168,7 @@ class Frontier:
         if isinstance(target, Subscriber):
             self._queue.append((target, signal))
         elif target is not None:
-            self._enqueue(target, signal)
-
-    def _enqueue(self, subscribers: Sequence[Subscriber], signal: Signal[Any]) -> None:
-        if self._watched:
-            self._queue.extend([Activation(subscriber, signal) for subscriber in subscribers])
-        else:
-            self._queue.extend([(subscriber, signal) for subscriber in subscribers])
+            self._queue.extend([(subscriber, signal) for subscriber in target])
 
     def _activations_of(self, signal: Signal[Any] | None) -> list[Activation]:
         target = None if signal is None else self._subscribers_of(signal._collateral)
@@ -184,8 +178,15 @@ class Frontier:
             return [Activation(target, signal)]
         return [Activation(subscriber, signal) for subscriber in target]
 
-    def _put_back(self, activation: Activation) -> None:
-        self._queue.appendleft(activation if self._watched else (activation.subscriber, activation.signal))
+    def _queued(self, activations: Iterable[Activation]) -> Iterable[Any]:
+        """Return *activations* as the loop of this run takes them."""
+        if self._watched:
+            return activations
+        return [(one.subscriber, INPUTLESS if one.signal is None else one.signal) for one in activations]
+
+    def _put_back(self, activations: Sequence[Activation]) -> None:
+        """Let *activations* be the next to start, in their order."""
+        self._queue.extendleft(reversed([*self._queued(activations)]))
 
     def _give_slot_back(self, activation: Activation) -> None:
         if activation.holds_slot:
@@ -197,13 +198,15 @@ class Frontier:
     def _fail(self, activation: Activation, error: BaseException, *, aborted: bool = False) -> None:
         if self._failures is None:
             self._failures = []
+        if self._aborted and isinstance(error, StimulationAborted):  # a handler that has asked its abort signal
+            aborted = True
         self._failures.append(TaskFailure(activation.task, error, aborted))
 
     def _noted(self, error: Exception, activation: Activation) -> Exception:
         self._note(error, activation.subscriber, self._hops)
         return error
 
-    def _note(self, error: Exception, subscriber: Subscriber, hop: int) -> None:
+    def _note(self, error: BaseException, subscriber: Subscriber, hop: int) -> None:
         error.add_note(f"in {subscriber.describe()}, hop {hop}")
 
     def _need_loop(self, what: str, awaitable: Any = None) -> None:

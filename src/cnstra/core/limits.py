@@ -26,15 +26,14 @@ class NeuronLimit:
     is never held while foreign code runs.
     """
 
-    __slots__ = ("_freed", "_handing", "_lock", "_taken", "_waiting", "slots")
+    __slots__ = ("_handing", "_lock", "_taken", "_waiting", "slots")
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self._taken = 0
         self._waiting: deque[tuple[Waiter, Activation]] = deque()
         self._lock = threading.Lock()
-        self._freed: deque[tuple[Waiter, Activation]] = deque()
-        self._handing = False
+        self._handing: dict[int, deque[tuple[Waiter, Activation]]] = {}  # by thread: whom it is telling of their slots
 
     def enter(self, run: Waiter, activation: Activation) -> bool:
         """Take a slot, or queue up for one; *run* is told through its `admit` when its turn comes."""
@@ -47,31 +46,32 @@ class NeuronLimit:
 
     def leave(self) -> None:
         """Give a slot back: to the first waiter, if there is one."""
+        me = threading.get_ident()
         with self._lock:
             if not self._waiting:
                 self._taken -= 1
                 return
-            self._freed.append(self._waiting.popleft())
-            if self._handing:
+            entry = self._waiting.popleft()
+            freed = self._handing.get(me)
+            if freed is not None:
+                freed.append(entry)
                 return
-            self._handing = True
-        self._hand_over()
+            freed = self._handing[me] = deque([entry])
+        self._hand_over(me, freed)
 
-    def withdraw(self, activation: Activation) -> bool:
-        """Take a waiter out of the queue; ``False`` if it is not there (its slot is on the way, or it never waited)."""
+    def withdraw(self, run: Waiter) -> None:
+        """Take what waits of *run* out of the queue; a slot that is on its way to it still arrives."""
         with self._lock:
-            for entry in self._waiting:
-                if entry[1] is activation:
-                    self._waiting.remove(entry)
-                    return True
-        return False
+            self._waiting = deque(entry for entry in self._waiting if entry[0] is not run)
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, me: int, freed: deque[tuple[Waiter, Activation]]) -> None:
         # A loop, not a recursion: a run without an event loop runs its body right here, and that frees the next slot.
-        while True:
-            with self._lock:
-                if not self._freed:
-                    self._handing = False
-                    return
-                run, activation = self._freed.popleft()
-            run.admit(activation)
+        try:
+            while freed:
+                run, activation = freed.popleft()
+                run.admit(activation)
+        finally:
+            if freed:
+                self._hand_over(me, freed)  # one of them has raised; the others must not wait for ever
+            else:
+                del self._handing[me]

@@ -36,6 +36,7 @@ class StimulationOptions:
         stimulation_context: The caller's object.
         metadata: JSON data of a durable run.
         attempt_number: Which start or resume this is, from 1.
+        notes_end: Whether something of the caller's has to do with the end of the first turn.
     """
 
     __slots__ = (
@@ -47,6 +48,7 @@ class StimulationOptions:
         "max_neuron_hops",
         "metadata",
         "modality",
+        "notes_end",
         "on_drain",
         "on_response",
         "stimulation_context",
@@ -84,6 +86,7 @@ class StimulationOptions:
         self.stimulation_context = stimulation_context
         self.metadata = metadata
         self.attempt_number = attempt_number
+        self.notes_end = on_drain is not None or abort_signal is not None
 
 
 def require_synchronous(listener: DrainListener | None) -> None:

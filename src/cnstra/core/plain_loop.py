@@ -26,7 +26,7 @@ class PlainLoop(Starting):
         subscribers_of = self._subscribers_of
         hops = self._hops
         try:
-            while queue and not self._leave:
+            while queue and not self._stop:
                 subscriber, signal = queue.popleft()
                 while True:
                     mode = subscriber.mode
@@ -57,18 +57,18 @@ class PlainLoop(Starting):
                     if result.__class__ is Signal:
                         target = subscribers_of(result._collateral)
                         if isinstance(target, Subscriber):
-                            if queue or self._leave:
-                                queue.append(Activation(target, result) if self._watched else (target, result))
+                            if queue or self._stop:
+                                queue.append((target, result))
                                 break
                             subscriber = target
                             signal = result
                             continue
                         if target is not None:
-                            self._enqueue(target, result)
+                            queue.extend([(one, result) for one in target])
                         break
                     self._current = None
                     if result is _NOT_PLAIN:
-                        if mode == ASYNC and self._loop is not None and not self._watched:
+                        if mode == ASYNC and self._loop is not None:
                             self._hops = hops
                             self._start_plain_async(subscriber, signal)
                         else:
@@ -77,14 +77,11 @@ class PlainLoop(Starting):
                             hops = self._hops
                     else:
                         self._hops = hops
-                        self._settle(Activation(subscriber, signal), result)
-                        hops = self._hops
+                        self._route_plain(Activation(subscriber, signal), result)
                     break
         finally:
             self._hops = hops
             self._current = None
-        if self._watched:  # a listener came while this loop ran
-            self._pump_watched()
 
     def _route_plain(self, activation: Activation, result: Any) -> None:
         """Enqueue what a handler returned, if it is neither nothing nor one signal of the plain loop."""
@@ -92,13 +89,10 @@ class PlainLoop(Starting):
             return
         if result.__class__ is Signal:
             self._enqueue_plain(result)
-        elif (result.__class__ is list or result.__class__ is tuple) and all_signals(result):
+        elif isinstance(result, (list, tuple)) and all_signals(result):
             for signal in result:
                 self._enqueue_plain(signal)
         elif hasattr(result, "__await__"):
             self._launch(activation, result)
         else:
             self._fail(activation, self._noted(refusal(activation, result), activation))
-
-    def _pump_watched(self) -> None:
-        raise NotImplementedError

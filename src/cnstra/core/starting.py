@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from time import time
 from types import CoroutineType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnstra.core.context import HandlerContext
 from cnstra.core.frontier import Frontier
@@ -12,6 +13,9 @@ from cnstra.core.lazily import bodies
 from cnstra.core.signals import Signal
 from cnstra.core.subscribers import ASYNC, GUARDED, Activation, Subscriber
 from cnstra.errors import EventLoopRequired, MaxNeuronHopsExceeded
+
+if TYPE_CHECKING:
+    from cnstra.core.limits import NeuronLimit
 
 __all__ = ["Starting"]
 
@@ -28,22 +32,15 @@ class Starting(Frontier):
             try:
                 self._need_loop(f"the handler of {subscriber.describe()}")
             except EventLoopRequired:
-                self._put_back(activation)
+                self._put_back([activation])
                 raise
         if subscriber.mode == ASYNC and not self._watched:
             self._hops += 1
             self._call_async(activation)
             return
         limit = subscriber.limit
-        if limit is not None and not activation.holds_slot:
-            if self._gated is None:
-                self._gated = {}
-            self._gated[activation] = None
-            self._bind_loop()
-            if not limit.enter(self, activation):
-                return
-            del self._gated[activation]
-            activation.holds_slot = True
+        if limit is not None and not activation.holds_slot and not self._take_slot(activation, limit):
+            return
         if self._watched and self._hop_counts is not None and not self._count_hop(activation):
             self._give_slot_back(activation)
             return
@@ -53,6 +50,19 @@ class Starting(Frontier):
             self._call_guarded(activation)
         else:
             self._call_async(activation)
+
+    def _take_slot(self, activation: Activation, limit: NeuronLimit) -> bool:
+        """Take a slot of the neuron for *activation*, or let it wait for one."""
+        if self._gated is None:
+            self._gated, self._slotted = {}, deque()
+            if self._bind_loop() is None:
+                self._token = []  # from now on other threads may come
+        self._gated[activation] = None
+        if not limit.enter(self, activation):
+            return False
+        del self._gated[activation]
+        activation.holds_slot = True
+        return True
 
     def _start_plain_async(self, subscriber: Subscriber, signal: Signal[Any]) -> None:
         """What `_start` and what it calls come to, for a coroutine function in a run that nobody watches."""
@@ -69,14 +79,17 @@ class Starting(Frontier):
         except Exception as error:  # noqa: BLE001 - as in _call
             self._fail(activation, self._noted(error, activation))
             return
+        except BaseException as error:
+            self._interrupt(activation, error)
+            raise
         if awaitable.__class__ is not CoroutineType and not hasattr(awaitable, "__await__"):
             self._route_plain(activation, awaitable)
-        elif self._adoptable and not self._queue and not self._slotted and not self._active:
+        elif self._adoptable is not None and not self._queue and not self._slotted:  # `_let_run`, without the call
             self._active[activation] = self._adoptable
             self._adopted = (activation, awaitable)
+            self._adoptable = None
         else:
-            self._active[activation] = None
-            self._active[activation] = bodies().spawn(self, activation, awaitable)
+            self._let_run(activation, awaitable)
 
     def _call_async(self, activation: Activation) -> None:
         """Call a coroutine function; its body starts when the coroutine takes its first step."""
@@ -88,6 +101,9 @@ class Starting(Frontier):
             self._give_slot_back(activation)
             self._settle_failed(activation, error)
             return
+        except BaseException as error:
+            self._interrupt(activation, error)
+            raise
         if not hasattr(awaitable, "__await__"):
             self._give_slot_back(activation)
             self._settle(activation, awaitable)
@@ -121,7 +137,6 @@ class Starting(Frontier):
             self._fail(activation, self._noted(error, activation))
             return
         except BaseException as error:
-            self._give_slot_back(activation)
             self._interrupt(activation, error)
             raise
         self._current = None
@@ -130,19 +145,25 @@ class Starting(Frontier):
         self._route_plain(activation, result)
 
     def _launch(self, activation: Activation, awaitable: Any) -> None:
-        """Let an awaitable body run: in the worker that pumps, if it is the only work, else in a task of its own."""
+        """Let an awaitable body run, once the run has an event loop."""
         if self._loop is None:
             try:
                 self._need_loop(f"the handler of {activation.subscriber.describe()}", awaitable)
             except EventLoopRequired:
-                self._put_back(activation)
+                self._give_slot_back(activation)
+                self._put_back([activation])
                 raise
-        self._active[activation] = None
-        if self._adoptable and not self._queue and not self._slotted and len(self._active) == 1:
+        self._let_run(activation, awaitable)
+
+    def _let_run(self, activation: Activation, awaitable: Any) -> None:
+        """Let a body run: in the worker whose turn this is, if nothing else starts in it, else in a task of its own."""
+        if self._adoptable is not None and not self._queue and not self._slotted:
             self._active[activation] = self._adoptable
             self._adopted = (activation, awaitable)
+            self._adoptable = None
         else:
-            self._active[activation] = bodies().spawn(self, activation, awaitable)
+            self._active[activation] = None
+            bodies().spawn(self, activation, awaitable)
 
     def _invoke(self, activation: Activation) -> Any:
         """Call the handler with as many arguments as it takes."""
@@ -162,7 +183,8 @@ class Starting(Frontier):
             return True
         neuron = activation.subscriber.neuron
         limit = self._options.max_neuron_hops
-        count = activation.hops = self._hop_counts.get(neuron, 0) + 1
+        count = self._hop_counts.get(neuron, 0) + 1
+        activation.hops = count
         if limit is not None and count > limit:
             self._settle_failed(activation, MaxNeuronHopsExceeded(neuron.label, limit))
             return False

@@ -136,7 +136,7 @@ class Stimulation(Turns):
             return
         self._abort_reason = reason
         self._aborted = True
-        self._stop = self._leave = True
+        self._stop = True
         if self._controller is not None:
             self._controller.abort(reason)
         if self._loop is not None:
@@ -167,9 +167,7 @@ class Stimulation(Turns):
         signal = options.abort_signal
         if signal is not None:
             self._bind_loop()
-            self._pumping = True  # a signal that is up already: the first turn, which is about to begin, finds that out
             self._remove_abort_callback = signal.add_callback(lambda: self.abort(signal.reason))
-            self._pumping = False
 
     def watch(self) -> None:
         """Change to the loop that serves listeners, limits and recorders."""
@@ -222,9 +220,11 @@ class Stimulation(Turns):
         """Call the handler of *activation*."""
         return self._invoke(activation)
 
-    def interrupt(self, activation: Activation, error: BaseException) -> None:
-        """Stop the run because a body raised what must not be swallowed."""
+    def interrupt(self, activation: Activation, error: BaseException, *, opened: bool) -> None:
+        """Stop the run because a body raised what must not be swallowed; *opened*: the turn is the worker's."""
         self._interrupt(activation, error)
+        if opened or self._claim():
+            self._close_turn()
 
     def keep(self, activation: Activation, task: asyncio.Task[None]) -> None:
         """Hold a reference to the task that drives *activation*: event loops do not."""
@@ -251,8 +251,8 @@ class Stimulation(Turns):
     # ---- the end ---------------------------------------------------------------------------------------------
 
     def _after_abort(self) -> None:
-        if not self._pumping and not self._done and not self._ending and self._is_over():
-            self._close_turn()
+        if not self._done and not self._ending and self._is_over():
+            self._turn(())
 
     def _end(self) -> None:
         self._ending = True
@@ -266,24 +266,25 @@ class Stimulation(Turns):
 
     def _conclude(self) -> BaseException | None:
         """Decide how the run ended; what an abort left undone becomes failed tasks."""
+        for limit in {activation.subscriber.limit for activation in self._gated or ()}:
+            if limit is not None:
+                limit.withdraw(self)
         if self._halted is not None:
             return self._halted
         undone = self._waiting_activations()
         failed = self._failed_outcome()
-        if not undone:
+        if not undone and not (self._aborted and self._failures):
             return failed
         outcome = StimulationAborted(self._abort_reason)
         outcome.__cause__ = failed
         for activation in undone:
-            if activation.subscriber.limit is not None:
-                activation.subscriber.limit.withdraw(activation)
             self._fail(activation, outcome, aborted=True)
         self._queue.clear()
         self._gated = None
         return outcome
 
     def _failed_outcome(self) -> StimulationFailed | None:
-        tasks = [failure.error for failure in self._failures or () if isinstance(failure.error, Exception)]
+        tasks = [one.error for one in self._failures or () if isinstance(one.error, Exception) and not one.aborted]
         listeners = self._listener_errors or [] if self._watched else []
         if not tasks and not listeners:
             return None
@@ -322,19 +323,23 @@ class Stimulation(Turns):
             return
         loop = running_loop()
         if loop is None:
-            self._log_if_unobserved()
+            self.log_if_unobserved()
         else:
-            bodies().call_later(loop, 2, self._log_if_unobserved)  # gather() awaits one round later
+            bodies().tell_later(loop, self.log_if_unobserved)
 
-    def _log_if_unobserved(self) -> None:
+    def log_if_unobserved(self) -> None:
+        """Log the failure of a run that has ended, unless somebody has asked for it."""
         if not self._observed:
             self._observed = True
             name = "" if self._recorder is None else f" {self._recorder.stimulation_id!r}"
             logger().error("run%s, which nobody awaits, failed", name, exc_info=self._outcome)
 
     def _raise_outcome(self) -> None:
-        if self._outcome is not None:
-            raise self._outcome.with_traceback(None)
+        if self._outcome is None:
+            return
+        if self._outcome is self._halted:
+            raise self._outcome  # with the traceback that tells where it came from
+        raise self._outcome.with_traceback(None)
 
 
 def as_sequence(signals: Any) -> Sequence[Any]:

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cnstra.core.signals import Collateral, Signal
 from cnstra.core.tasks import ActivationTask
 
 if TYPE_CHECKING:
     from cnstra.core.dendrites import Dendrite
     from cnstra.core.limits import NeuronLimit
     from cnstra.core.neurons import Neuron
-    from cnstra.core.signals import Signal
 
-__all__ = ["ASYNC", "GUARDED", "Activation", "Subscriber", "TaskRecord"]
+__all__ = ["ASYNC", "GUARDED", "INPUTLESS", "Activation", "Subscriber", "TaskRecord"]
 
 # How a subscriber is called. Below ASYNC the mode is the arity of a plain function, and the scheduler calls it itself.
 ASYNC = 4
 """A coroutine function with no limits of its own."""
 GUARDED = 5
 """Anything with a concurrency limit, a time limit or a thread."""
+
+INPUTLESS: Signal[Any] = Signal(Collateral(name="no input"), None)
+"""Stands in the plain loop for the input of a task that was given without one."""
 
 
 class Subscriber:
@@ -98,4 +101,5 @@ class Activation:
 def task_of(subscriber: Subscriber, signal: Signal[Any] | None) -> ActivationTask:
     """Return an activation of *subscriber* by *signal* as a person sees it."""
     dendrite = subscriber.dendrite
-    return ActivationTask(subscriber.neuron, dendrite.collateral, signal, subscriber.index)
+    given = None if signal is INPUTLESS else signal
+    return ActivationTask(subscriber.neuron, dendrite.collateral, given, subscriber.index)

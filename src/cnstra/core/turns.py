@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from cnstra.core.lazily import logger, running_loop
@@ -37,7 +38,6 @@ class Turns(WatchedLoop):
 
     def begin(self, signals: Sequence[Signal[Any]], groups: Sequence[list[Activation]] | None = None) -> None:
         """Run the first turn of a run that *signals* start; *groups* are their activations, if they exist already."""
-        self._pumping = True
         try:
             if self._watched:
                 self._dispatch_entries(signals, groups or [self._activations_of(signal) for signal in signals])
@@ -47,11 +47,9 @@ class Turns(WatchedLoop):
                     self._enqueue_plain(signal)
                 self._pump_plain()
         except BaseException as error:
-            self._pumping = False
-            self._observed = True  # by the caller of `stimulate`, who gets it
-            self.halt(error)
+            self._observed = True  # by the caller of `stimulate`, which raises it
+            self._break_off(error)
             raise
-        self._pumping = False
         if (
             self._queue
             or self._active
@@ -59,8 +57,7 @@ class Turns(WatchedLoop):
             or self._watched
             or self._failures is not None
             or self._gated
-            or self._remove_abort_callback is not None
-            or self._options.on_drain is not None
+            or self._options.notes_end
             or self._cns.drain_listeners
         ):
             self._close_turn()
@@ -75,24 +72,26 @@ class Turns(WatchedLoop):
 
     def begin_tasks(self, activations: Iterable[Activation]) -> None:
         """Run the first turn of a run that tasks start; there is no entry response."""
-        self._enqueue_activations(list(activations))
-        self._pump_turn(None)
+        self._enter(list(activations))
+        try:
+            self._pump()
+        except BaseException as error:
+            self._observed = True  # as in `begin`
+            self._break_off(error)
+            raise
         self._close_turn()
 
-    def _enqueue_activations(self, activations: list[Activation]) -> None:
-        if not self._watched and all(activation.signal is not None for activation in activations):
-            self._queue.extend((activation.subscriber, activation.signal) for activation in activations)
-            return
-        self._watch()  # the plain loop takes signals only
-        self._queue.extend(activations)
-        if self._cleaner is not None:
+    def _enter(self, activations: Sequence[Activation]) -> None:
+        """Enqueue activations that come from outside."""
+        self._queue.extend(self._queued(activations))
+        if self._watched and self._cleaner is not None:
             for activation in activations:
                 self._cleaner.enter(activation.subscriber.neuron)
 
     def _pump(self) -> None:
         while True:
-            while self._slotted:
-                self._start_slotted(self._slotted.popleft())
+            if self._slotted:
+                self._start_slotted(self._slotted)
             if self._watched:
                 self._pump_watched()
             else:
@@ -100,43 +99,25 @@ class Turns(WatchedLoop):
             if not self._slotted:
                 return
 
-    def _turn(self, activations: Sequence[Activation], admitted: Activation | None = None) -> None:
-        """Enqueue *activations* and pump, unless a turn is under way that will find them."""
-        self._queue.extend(activations if self._watched else [(one.subscriber, one.signal) for one in activations])
-        if self._pumping or self._done:
-            return
-        if self._context is not None:
-            self._context.run(self._pump_turn, admitted)
-        else:
-            self._pump_turn(admitted)
-        self._close_turn()
-
-    def _pump_turn(self, admitted: Activation | None) -> None:
-        self._pumping = True
-        try:
-            if admitted is not None:
-                self._start_slotted(admitted)
-            self._pump()
-        except BaseException as error:
-            self._pumping = False
-            self.halt(error)
-            raise
-        finally:
-            self._pumping = False
-
-    def _start_slotted(self, activation: Activation) -> None:
-        """Start what has got its slot; hand the slot on if it cannot be used now."""
-        activation.holds_slot = True
-        if self._gated is None or activation not in self._gated or self._stop:
-            self._give_slot_back(activation)
-            return
-        del self._gated[activation]
+    def _start_slotted(self, slotted: deque[Activation]) -> None:
+        """Start what has got its slot; hand a slot on if it cannot be used now."""
+        full: list[Activation] = []  # the run itself has no room for them
         limit = self._options.concurrency
-        if limit is not None and len(self._active) >= limit:
-            self._give_slot_back(activation)
-            self._put_back(activation)
-            return
-        self._start(activation)
+        try:
+            while slotted:
+                activation = slotted.popleft()
+                activation.holds_slot = True
+                if self._gated is None or activation not in self._gated or self._stop:
+                    self._give_slot_back(activation)
+                    continue
+                del self._gated[activation]
+                if limit is not None and len(self._active) >= limit:
+                    full.append(activation)
+                    self._give_slot_back(activation)
+                else:
+                    self._start(activation)
+        finally:
+            self._put_back(full)
 
     def settle_body(
         self, activation: Activation, result: Any, error: Exception | None, *, adoptable: asyncio.Task[None] | None
@@ -155,8 +136,9 @@ class Turns(WatchedLoop):
         """
         del self._active[activation]
         self._pumping = True
-        self._adoptable = adoptable
-        if activation.holds_slot:
+        if not self._watched and self._cns.response_listeners:
+            self._watch()
+        if activation.holds_slot and not hasattr(result, "__await__"):
             self._give_slot_back(activation)  # in the turn, so that a waiter of this run starts in it
         try:
             if error is not None:
@@ -165,6 +147,7 @@ class Turns(WatchedLoop):
                 self._enqueue_plain(result)
             else:
                 self._settle(activation, result)
+            self._adoptable = adoptable
             if self._watched or self._slotted:
                 self._pump()
             else:
@@ -172,10 +155,10 @@ class Turns(WatchedLoop):
                 if self._slotted:
                     self._pump()
         except BaseException as problem:
-            self._pumping, self._adoptable = False, None
-            self.halt(problem)
+            self._adoptable = None
+            self._break_off(problem)
             raise
-        self._pumping, self._adoptable = False, None
+        self._adoptable = None
         adopted, self._adopted = self._adopted, None
         if adopted is None:
             self._close_turn()
@@ -196,46 +179,100 @@ class Turns(WatchedLoop):
             self.enter_slot(activation)
         elif loop is running_loop():
             if self._pumping:
-                if self._slotted is None:
-                    self._slotted = deque()
-                self._slotted.append(activation)
+                self._slotted.append(activation)  # type: ignore[union-attr]  # made when the first one had to wait
             else:
                 loop.call_soon(self.enter_slot, activation)
-        elif loop.is_closed():
-            activation.subscriber.limit.leave()  # type: ignore[union-attr]  # it waited for this limit
         else:
-            loop.call_soon_threadsafe(self.enter_slot, activation)
+            try:
+                loop.call_soon_threadsafe(self.enter_slot, activation)
+            except RuntimeError:  # that loop is closed, and the run will never go on
+                activation.subscriber.limit.leave()  # type: ignore[union-attr]  # it waited for this limit
 
     def enter_slot(self, activation: Activation) -> None:
         """Begin a turn because *activation* has got the slot that it waited for."""
-        if self._pumping:  # in another thread; a run without an event loop cannot be told there
-            activation.subscriber.limit.leave()  # type: ignore[union-attr]  # it waited for this limit
+        self._slotted.append(activation)  # type: ignore[union-attr]  # as in `admit`
+        with suppress(Exception):  # the run has ended with it; it is none of the business of whoever left the slot
+            self._turn(())
+
+    def _turn(self, activations: Sequence[Activation]) -> None:
+        """Enqueue *activations* and pump, unless a turn is under way that will find them."""
+        mine = self._claim()
+        if mine and not self._watched and self._cns.response_listeners:
+            self._watch()
+        self._queue.extend(self._queued(activations))
+        if not mine:
             return
-        self._turn((), activation)
+        try:
+            if self._context is not None:
+                self._context.copy().run(self._pump)  # what a handler sets there is no business of the next turn
+            else:
+                self._pump()
+        except BaseException as error:
+            self._break_off(error)
+            raise
+        self._close_turn()
+
+    def _claim(self) -> bool:
+        """Take the right to run a turn, if nobody has it.
+
+        A run is bound to the event loop in whose thread it runs, so a flag will do. Only one that has no event loop and
+        waits for a slot may be continued by several threads: these take a token, which is one atomic operation.
+        """
+        if self._token is None:
+            if self._pumping:
+                return False
+        else:
+            try:
+                self._token.pop()
+            except IndexError:
+                return False
+        self._pumping = True
+        return True
+
+    def _release(self) -> None:
+        """Give the right back that `_claim` took."""
+        self._pumping = False
+        if self._token is None:
+            return
+        self._token.append(None)
+        if self._slotted or (self._stop and not self._done and self._is_over()):
+            self._turn(())  # another thread came when it could not begin a turn
 
     def close_turn(self) -> None:
         """End a turn whose last awaitable has taken its first step; it is under way, so the run is not over."""
-        if self._options.on_drain is not None or self._cns.drain_listeners:
+        if self._queue or self._slotted or self._options.on_drain is not None or self._cns.drain_listeners:
             self._close_turn()
+        else:
+            self._pumping = False
+
+    def _break_off(self, error: BaseException) -> None:
+        """End a turn that *error* has interrupted, and the run with it."""
+        self._stop_for(error)
+        self._close_turn()
 
     def _close_turn(self) -> None:
-        while True:
-            ending = self._is_over()
-            if self._options.on_drain is not None or self._cns.drain_listeners:
-                self._announce(ending=ending)
-            if not self._startable():
-                break
-            self._pumping = True  # a drain listener has added work
-            try:
+        """End the turn under way with its drain, and the run if nothing is left."""
+        try:
+            if self._queue or self._slotted:  # what came after the loop: from a first step, or a slot that was freed
                 self._pump()
-            finally:
-                self._pumping = False
-        if not self._done and not self._ending and self._is_over():
-            self._end()
+            while not self._done and not self._ending:
+                if self._options.on_drain is None and not self._cns.drain_listeners:
+                    break
+                self._announce(ending=self._is_over())
+                if not self._startable():
+                    break
+                self._pump()  # a drain listener has added work
+        except BaseException as error:
+            self._stop_for(error)
+            raise
+        finally:
+            if not self._done and not self._ending and self._is_over():
+                self._end()
+            self._release()
 
     def _startable(self) -> bool:
         limit = self._options.concurrency
-        if self._stop or self._done:
+        if self._stop:
             return bool(self._slotted)  # to give the slots back
         return bool(self._slotted) or (bool(self._queue) and (limit is None or len(self._active) < limit))
 
@@ -259,25 +296,29 @@ class Turns(WatchedLoop):
                 logger().exception("a drain listener failed")
 
     def _interrupt(self, activation: Activation, error: BaseException) -> None:
-        """Stop the run because a handler raised what must not be swallowed."""
+        """Note that a handler raised what must not be swallowed; the turn then ends, and the run with it."""
         self._current = None
         self._give_slot_back(activation)
         self._active.pop(activation, None)
+        self._note(error, activation.subscriber, self._hops)
         self._fail(activation, error, aborted=True)
-        self.halt(error)
+        self._stop_for(error)
 
-    def halt(self, error: BaseException) -> None:
-        """Stop the run for good: nothing more starts, no write is waited for, and awaiting it raises *error*."""
+    def _stop_for(self, error: BaseException) -> None:
         if self._halted is None:
             self._halted = error
-        self._stop = self._leave = True
+        self._stop = True
         if self._holds:
             for hold in self._holds:
                 self._queue.extend(hold.activations)
             self._holds = None
             self._held = 0
-        if not self._pumping and not self._done and not self._ending and self._is_over():
-            self._end()
+
+    def halt(self, error: BaseException) -> None:
+        """Stop the run for good: nothing more starts, no write is waited for, and awaiting it raises *error*."""
+        self._stop_for(error)
+        if not self._done and not self._ending and self._is_over() and self._claim():
+            self._close_turn()
 
     def _end(self) -> None:
         raise NotImplementedError

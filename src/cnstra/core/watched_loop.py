@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnstra.core.context import HandlerContext
 from cnstra.core.responding import Responding
 from cnstra.core.responses import Response
 from cnstra.core.returns import all_signals, refusal
 from cnstra.core.signals import Signal
-from cnstra.core.subscribers import ASYNC, Activation, Subscriber
-
-if TYPE_CHECKING:
-    pass
+from cnstra.core.subscribers import ASYNC, INPUTLESS, Activation, Subscriber
 
 __all__ = ["WatchedLoop"]
 
@@ -27,7 +25,7 @@ class WatchedLoop(Responding):
     __slots__ = ()
 
     def _watch(self) -> None:
-        """Change to the watched loop, with what is queued."""
+        """Change to the watched loop, between two turns, with what is queued."""
         if self._watched:
             return
         self._groups = ()
@@ -38,10 +36,10 @@ class WatchedLoop(Responding):
         self._hop_counts = {} if self._options.max_neuron_hops is not None else None
         self._listener_errors = None
         self._cleaner = self._cns.make_cleaner()
-        queued = [Activation(subscriber, signal) for subscriber, signal in self._queue]
-        self._queue.clear()  # the very same queue: the plain loop may be at work on it
-        self._queue.extend(queued)
-        self._watched = self._leave = True
+        self._queue = deque(
+            Activation(subscriber, None if signal is INPUTLESS else signal) for subscriber, signal in self._queue
+        )
+        self._watched = True
         if self._cleaner is not None:
             for activation in self._waiting_activations():
                 self._cleaner.enter(activation.subscriber.neuron)
@@ -174,7 +172,7 @@ class WatchedLoop(Responding):
                 self._settle_one(activation, result, self._activations_of(result))
             else:
                 self._settle_done(activation, () if result is None else (result,))
-        elif (result.__class__ is list or result.__class__ is tuple) and all_signals(result):
+        elif isinstance(result, (list, tuple)) and all_signals(result):
             self._settle_done(activation, result)
         elif hasattr(result, "__await__"):
             self._launch(activation, result)

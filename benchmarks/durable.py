@@ -1,8 +1,8 @@
 """How fast durable runs are on SQLite, beside a loop that makes one comparable transaction a hop, in the same run.
 
 ```
-python benchmarks/durable.py                     # a minute or two
-python benchmarks/durable.py --quick --check     # some seconds; exit status 1 if a limit is missed
+python benchmarks/durable.py                     # some minutes
+python benchmarks/durable.py --quick --check     # about a minute; exit status 1 if a limit is missed
 python benchmarks/durable.py --directory /mnt    # on another disk
 ```
 

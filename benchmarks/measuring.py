@@ -131,7 +131,7 @@ class Table:
     _WIDTHS = (48, 15, 15, 23, 12)
 
     def __init__(self, title: str, *, only: str = "") -> None:
-        self._missed = 0
+        self._missed = self._rows = 0
         self._only = only
         print(title)
         self._print(("workload", "ours", "yardstick", "ratio (min-max)", "limit", ""))
@@ -140,6 +140,7 @@ class Table:
         """Measure a workload and print its row, unless only others were asked for."""
         if self._only in workload:
             row = measure(workload)
+            self._rows += 1
             self._missed += row.kept is False
             self._print((row.workload, row.ours, row.yardstick, row.ratio, row.limit, row.verdict))
 
@@ -149,7 +150,10 @@ class Table:
 
     def status(self, *, check: bool) -> int:
         """Return the exit status: 1 if a limit was missed and that was to be checked."""
-        print(f"{self._missed} missed" if self._missed else "every limit kept")
+        if not self._rows:
+            print(f"no workload has {self._only!r} in its name")
+        else:
+            print(f"{self._missed} missed" if self._missed else "every limit kept")
         return int(check and self._missed > 0)
 
 

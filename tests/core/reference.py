@@ -1,6 +1,6 @@
 """The semantics of a run, told as plainly as possible: what the scheduler is checked against.
 
-A plan is a graph whose handlers follow a script. A payload is the path that led to it (``"0B1"`` is the second output of
+A plan is a graph whose handlers follow a script. A payload is the path that led to it (``"0B1"`` is output 1 of
 step B, which got the first entry), so every activation of a run can be told from every other.
 """
 

@@ -21,7 +21,9 @@ class Outputs(Axon):
     y1 = collateral(int)
 
 
-def relay(name: str, listens: Collateral[Any], emits: list[Collateral[int]], *, kind: str, log: list[str]) -> Neuron[Any]:
+def relay(
+    name: str, listens: Collateral[Any], emits: list[Collateral[int]], *, kind: str, log: list[str]
+) -> Neuron[Any]:
     """Return a neuron that notes its name and emits on all of *emits*."""
 
     def run() -> list[Signal[int]]:
@@ -75,7 +77,8 @@ async def test_an_array_of_entry_signals_is_queued_like_any_other(rest: str) -> 
 
 def test_subscribers_run_in_the_order_of_the_neurons_and_then_of_their_dendrites() -> None:
     log: list[str] = []
-    two = neuron({}).dendrite(start, lambda: log.append("two, first")).dendrite(start, lambda: log.append("two, second"))
+    two = neuron({}).dendrite(start, lambda: log.append("two, first"))
+    two.dendrite(start, lambda: log.append("two, second"))
     one = neuron({}).dendrite(start, lambda: log.append("one"))
 
     CNS([two, one]).stimulate(start.create_signal())
@@ -164,9 +167,7 @@ async def test_a_list_from_an_awaitable_is_emitted_in_order() -> None:
         await asyncio.sleep(0)
         return [Outputs.x.create_signal(index) for index in range(3)]
 
-    await CNS([neuron(Outputs).dendrite(start, three)]).stimulate(
-        start.create_signal(), on_response=trace.on_response
-    )
+    await CNS([neuron(Outputs).dendrite(start, three)]).stimulate(start.create_signal(), on_response=trace.on_response)
 
     assert trace.outputs == [0, 1, 2]
     assert trace.counters == "1(1/0) 1(1/0) 1(1/0) 0(0/0)"

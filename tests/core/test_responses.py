@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -93,7 +94,7 @@ def test_a_long_chain_reports_as_many_tasks_as_it_counts() -> None:
     channels = [start, *(collateral() for _ in range(1001))]
     chain = [
         neuron({"next": after}).dendrite(before, lambda payload, axon: axon.next.create_signal())
-        for before, after in zip(channels, channels[1:], strict=False)
+        for before, after in itertools.pairwise(channels)
     ]
     told: list[tuple[int, int]] = []
 
@@ -239,7 +240,7 @@ def test_a_counting_loop_is_one_response_an_attempt() -> None:
     assert trace.drains == "0(0/0)"
 
 
-@pytest.mark.parametrize("returned", ["text", [None], {"a": 1}, [Outputs.output], 0, [[Outputs.output.create_signal(1)]]])
+@pytest.mark.parametrize("returned", ["text", [None], {"a": 1}, [Outputs.output], 0, [[]]])
 async def test_anything_else_that_is_returned_fails_the_task_and_names_the_neuron(returned: Any) -> None:
     run = CNS([neuron({}, name="teller").dendrite(start, lambda: returned)]).stimulate(start.create_signal())
 

@@ -37,7 +37,9 @@ def options_of(function: Callable[..., Any]) -> list[str]:
     return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
 
 
-@pytest.mark.parametrize("page", [page for page in LINKED if page.exists()], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [page for page in LINKED if page.exists()], ids=lambda page: str(page.relative_to(ROOT))
+)
 def test_every_link_leads_somewhere(page: Path) -> None:
     broken = []
     for target in LINK.findall(prose_of(page)):

@@ -35,7 +35,7 @@ def spawn(run: Stimulation, activation: Activation, awaitable: Any) -> asyncio.T
     return start_eagerly(loop, _work(run, activation, awaitable), context.copy())
 
 
-async def _work(run: Stimulation, activation: Activation, awaitable: Any) -> None:  # noqa: C901 - each call costs
+async def _work(run: Stimulation, activation: Activation, awaitable: Any) -> None:  # noqa: C901, PLR0915 - each call costs
     """Drive the body that this worker was made for, and the bodies that it adopts.
 
     The first body starts inside the turn that found it. A later one is the last thing of its turn, which ends after the
@@ -77,6 +77,7 @@ async def _work(run: Stimulation, activation: Activation, awaitable: Any) -> Non
         except Exception as problem:  # noqa: BLE001 - as above
             error = problem
         except BaseException as problem:
+            me.add_done_callback(_see)
             if not ended:
                 run.interrupt(activation, problem, opened=opened)
                 raise
@@ -92,6 +93,12 @@ async def _work(run: Stimulation, activation: Activation, awaitable: Any) -> Non
         activation, awaitable = adopted
         first = False
         opened = True
+
+
+def _see(worker: asyncio.Task[None]) -> None:
+    """Keep asyncio from calling an interrupt lost: it has left the event loop, and the run has it."""
+    if not worker.cancelled():
+        worker.exception()
 
 
 @coroutine

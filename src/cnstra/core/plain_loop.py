@@ -50,6 +50,7 @@ class PlainLoop(Starting):
                         self._fail(Activation(subscriber, signal), error)
                         break
                     except BaseException as error:
+                        self._hops = hops
                         self._interrupt(Activation(subscriber, signal), error)
                         raise
                     if result is None:

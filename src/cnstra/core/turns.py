@@ -134,10 +134,10 @@ class Turns(WatchedLoop):
             An activation and its awaitable that the calling worker should await itself; the turn is then still open and
             ends with `close_turn` after the first step of that awaitable.
         """
-        del self._active[activation]
         self._pumping = True
         if not self._watched and self._cns.response_listeners:
             self._watch()
+        del self._active[activation]
         if activation.holds_slot and not hasattr(result, "__await__"):
             self._give_slot_back(activation)  # in the turn, so that a waiter of this run starts in it
         try:
@@ -300,7 +300,7 @@ class Turns(WatchedLoop):
         self._current = None
         self._give_slot_back(activation)
         self._active.pop(activation, None)
-        self._note(error, activation.subscriber, self._hops)
+        self._note(error, activation.subscriber, self._hops + self._watched)  # the plain loop has counted it already
         self._fail(activation, error, aborted=True)
         self._stop_for(error)
 

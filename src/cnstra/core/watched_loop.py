@@ -36,13 +36,11 @@ class WatchedLoop(Responding):
         self._hop_counts = {} if self._options.max_neuron_hops is not None else None
         self._listener_errors = None
         self._cleaner = self._cns.make_cleaner()
-        self._queue = deque(
-            Activation(subscriber, None if signal is INPUTLESS else signal) for subscriber, signal in self._queue
-        )
+        self._queue = deque(Activation(subscriber, signal) for subscriber, signal in self._queue)
         self._watched = True
-        if self._cleaner is not None:
-            for activation in self._waiting_activations():
-                self._cleaner.enter(activation.subscriber.neuron)
+        for activation in (*self._active, *self._waiting_activations()):
+            if activation.signal is INPUTLESS:
+                activation.signal = None
 
     def _pump_watched(self) -> None:
         if (

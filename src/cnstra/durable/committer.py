@@ -22,8 +22,6 @@ __all__ = ["Committer"]
 _TRIES = 6
 _FIRST_PAUSE = 0.05
 _MAX_PAUSE = 2.0
-_AT_ONCE = 16
-"""Runs that go on in one round of the event loop after a commit: the store writes for some while others compute."""
 _ALONE = 5
 """After so many deltas in a row that were refused one by one, the store is at fault and not a delta."""
 
@@ -133,6 +131,9 @@ class Committer:
                 for pending in batch:
                     pending.recorder.pending = None  # what comes now is gathered for the next transaction
                 await self._write_batch(batch)
+                # What the released runs do now goes into one transaction with what came in meanwhile. If that were
+                # written first, two batches would take turns for ever, each held up by the other's handlers.
+                await asyncio.sleep(0)
         finally:
             self._writing = False
             self._writer = None
@@ -180,13 +181,11 @@ class Committer:
             self._loop.call_soon(self._release_now, waiters)
 
     def _release_now(self, waiters: deque[Callable[[], None]]) -> None:
-        # Some now, the others in the next round: what the first ones have done is on its way to the store meanwhile.
-        # It also lets the others go on if a handler raises what must not be swallowed.
         try:
-            for _ in range(min(_AT_ONCE, len(waiters))):
+            while waiters:
                 waiters.popleft()()
         finally:
-            self._release(waiters)
+            self._release(waiters)  # a handler raised what must not be swallowed; the others go on all the same
 
     async def _commit(self, deltas: Sequence[Delta]) -> Sequence[bool]:
         """Write *deltas*, trying again a bounded number of times: a delta that was applied already stays as it is."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
+import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from cnstra import CNS, Axon, Neuron, Signal, Stimulation, StimulationFailed, collateral, neuron
+from cnstra import CNS, Axon, Neuron, NeuronTimeout, Signal, Stimulation, StimulationFailed, collateral, neuron
 from tests.core.traces import Trace
 
 start = collateral(int, name="start")
@@ -254,6 +257,131 @@ async def test_the_event_loop_goes_round_while_bodies_follow_each_other_without_
     assert rounds > 10
 
 
+@everywhere
+async def test_a_coroutine_function_takes_as_many_arguments_as_it_wants(where: str) -> None:
+    got: list[tuple[Any, ...]] = []
+
+    async def none() -> None:
+        got.append(())
+
+    async def two(payload: int, axon: Outputs) -> None:
+        got.append((payload, type(axon)))
+
+    async def three(payload: int, axon: Outputs, ctx: Any) -> None:
+        got.append((payload, type(axon), ctx.cns))
+
+    handlers: list[Any] = [none, two, three]
+    for handler in handlers:
+        target = neuron(Outputs).dendrite(Outputs.step, handler)
+        beside = neuron({}).dendrite(Outputs.beside, none if where == "beside others" else lambda: None)
+        source = neuron(Outputs).dendrite(start, before_two if where == "beside others" else before)
+        await CNS([source, target, beside]).stimulate((Outputs.step if where == "started" else start).create_signal(1))
+
+    assert [len(arguments) for arguments in got if arguments] == [2, 3]
+    assert got.count(()) == (4 if where == "beside others" else 1)
+
+
+class Pretender:
+    """Says that it is a coroutine function, and then does as it likes."""
+
+    def __init__(self, act: Callable[[], Any]) -> None:
+        self.act = act
+
+        async def pretended(payload: int) -> None: ...
+
+        vars(self)["__call__"] = pretended  # what one sees; Python calls that of the class
+
+    def __call__(self, payload: int) -> Any:
+        return self.act()
+
+
+def fail() -> None:
+    raise ValueError
+
+
+def interrupt() -> None:
+    raise asyncio.CancelledError
+
+
+pretenders = pytest.mark.parametrize("options", [{}, {"on_response": lambda _: None}], ids=["plain", "watched"])
+
+
+@pretenders
+@pytest.mark.parametrize("concurrency", [None, 1])
+async def test_a_coroutine_function_may_turn_out_to_be_none(options: dict[str, Any], concurrency: int | None) -> None:
+    got: list[int] = []
+    pretender = Pretender(lambda: Outputs.beside.create_signal(1))
+    graph = [
+        neuron(Outputs).dendrite(start, before),
+        neuron(Outputs, concurrency=concurrency).dendrite(Outputs.step, pretender),
+        neuron({}).dendrite(Outputs.beside, got.append),
+    ]
+
+    await CNS(graph).stimulate(start.create_signal(0), **options)
+
+    assert got == [1]
+
+
+@pretenders
+@pytest.mark.parametrize("act", [fail, interrupt])
+@pytest.mark.parametrize("entry", [start, Outputs.step], ids=["later turn", "first turn"])
+async def test_a_call_that_raises_before_there_is_a_coroutine_is_a_failure_or_an_interrupt(
+    options: dict[str, Any], act: Callable[[], Any], entry: Any
+) -> None:
+    cns = CNS([neuron(Outputs).dendrite(start, before), neuron({}, name="it").dendrite(Outputs.step, Pretender(act))])
+
+    runs: list[Stimulation] = []
+    cns.add_drain_listener(lambda drain: runs.append(drain.stimulation))
+    with pytest.raises(StimulationFailed if act is fail else asyncio.CancelledError):
+        await cns.stimulate(entry.create_signal(0), **options)
+
+    assert [task.neuron.label for task in runs[-1].get_outstanding_tasks()] == ["it"]
+
+
+async def test_a_thread_that_never_began_never_begins_after_its_time_out() -> None:
+    release, ran = threading.Event(), list[int]()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    busy = asyncio.get_running_loop().run_in_executor(None, release.wait)
+    blocking = neuron({}, concurrency=1, max_duration=0.001).dendrite(start, ran.append, in_thread=True)
+    cns = CNS([blocking])
+
+    with pytest.raises(StimulationFailed):
+        await cns.stimulate(start.create_signal(1))
+    release.set()
+    await busy
+    await asyncio.get_running_loop().run_in_executor(None, lambda: None)
+
+    assert ran == []
+    assert cns._limits[blocking]._taken == 0
+
+
+async def test_the_time_limit_holds_for_an_awaitable_inside_an_awaitable() -> None:
+    async def inner() -> None:
+        await asyncio.Event().wait()
+
+    async def outer(payload: int) -> Any:
+        return inner()
+
+    with pytest.raises(StimulationFailed, match="1 failed task") as failed:
+        await CNS([neuron({}, max_duration=0.001).dendrite(start, outer)]).stimulate(start.create_signal(1))
+
+    assert isinstance(failed.value.exceptions[0], NeuronTimeout)
+
+
+async def test_a_handler_that_fails_while_it_is_cancelled_has_timed_out() -> None:
+    async def stubborn(payload: int) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError("cannot clean up")
+
+    with pytest.raises(StimulationFailed) as failed:
+        await CNS([neuron({}, max_duration=0.001).dendrite(start, stubborn)]).stimulate(start.create_signal(1))
+
+    assert isinstance(failed.value.exceptions[0], NeuronTimeout)
+    assert str(failed.value.exceptions[0].__cause__) == "cannot clean up"
+
+
 # ---- cancellation ----------------------------------------------------------------------------------------------
 
 
@@ -392,8 +520,6 @@ def test_the_end_of_the_event_loop_ends_the_run() -> None:
 
 
 async def test_a_run_lives_as_long_as_it_is_under_way_although_nobody_holds_it() -> None:
-    import gc  # noqa: PLC0415 - for this test alone
-
     door, done = asyncio.Event(), asyncio.Event()
 
     async def wait(payload: int) -> None:

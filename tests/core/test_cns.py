@@ -419,3 +419,20 @@ async def test_an_asynchronous_ring_of_20_000_hops_does_not_recurse() -> None:
     await run
 
     assert run.hop_count == 20_001
+
+
+@pytest.mark.parametrize("given", ["text", 1, [1], None, [None]])
+def test_only_tasks_can_be_activated(given: Any) -> None:
+    with pytest.raises(GraphError, match="tasks are a list of ActivationTask or TaskFailure"):
+        CNS([]).activate(given)
+
+
+def test_a_task_that_is_not_in_a_list_is_refused() -> None:
+    listening = neuron({}).dendrite(started, lambda: None)
+
+    with pytest.raises(GraphError, match="tasks are a list"):
+        CNS([listening]).activate(ActivationTask(listening, started))  # type: ignore[arg-type]  # the point
+
+
+def test_any_iterable_of_tasks_can_be_activated() -> None:
+    assert CNS([]).activate(iter(())).done

@@ -135,6 +135,32 @@ def test_a_failure_is_logged_before_asyncio_run_returns(caplog: pytest.LogCaptur
     assert logged(caplog) == UNSEEN
 
 
+class Stubborn(Exception):
+    """An exception that takes no notes."""
+
+    def add_note(self, note: str, /) -> None:
+        raise RuntimeError(note)
+
+
+@pytest.mark.parametrize("options", [{}, {"on_response": lambda _: None}], ids=["plain", "watched"])
+async def test_an_exception_that_takes_no_notes_is_a_failure_like_any_other(options: dict[str, Any]) -> None:
+    def fail_stubbornly(payload: int) -> None:
+        raise Stubborn
+
+    with pytest.raises(StimulationFailed) as failed:
+        await failing(fail_stubbornly).stimulate(start.create_signal(1), **options)
+
+    assert isinstance(failed.value.exceptions[0], Stubborn)
+
+
+async def test_a_listener_may_raise_an_exception_that_takes_no_notes() -> None:
+    def listen(response: object) -> None:
+        raise Stubborn
+
+    with pytest.raises(StimulationFailed, match="1 failed listener"):
+        await CNS([]).stimulate(start.create_signal(1), on_response=listen)
+
+
 async def test_an_interrupted_run_that_nobody_awaits_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     async def cancel(payload: int) -> None:
         await asyncio.sleep(0)

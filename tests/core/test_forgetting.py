@@ -7,6 +7,7 @@ import pytest
 from cnstra import (
     CNS,
     AbortController,
+    ActivationTask,
     CNSStimulationContextStore,
     Collateral,
     HandlerContext,
@@ -185,3 +186,15 @@ def test_without_the_option_every_value_stays() -> None:
     run = CNS([sink]).stimulate(start.create_signal(1))
 
     assert run.get_context().get_all() == {sink: 1}
+
+
+def test_a_task_of_another_graph_fails_without_upsetting_the_others() -> None:
+    ran: list[int] = []
+    entry = collateral(int)
+    known, unknown = neuron({}).dendrite(entry, ran.append), neuron({}).dendrite(entry, ran.append)
+    tasks = [ActivationTask(one, entry, entry.create_signal(1)) for one in (unknown, known)]
+
+    run = CNS([known], auto_cleanup_contexts=True).activate(tasks)
+
+    assert ran == [1]
+    assert [failure.task.neuron for failure in run.get_failed_tasks()] == [unknown]

@@ -251,6 +251,24 @@ async def test_anything_else_that_is_returned_fails_the_task_and_names_the_neuro
     assert str(failed.value.exceptions[0]).startswith("the handler of neuron teller for start returned ")
 
 
+class Wild:
+    """Raises at whatever is asked of it."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+    def __repr__(self) -> str:
+        raise RuntimeError("repr")
+
+
+@pytest.mark.parametrize("options", [{}, {"on_response": lambda _: Wild()}], ids=["plain", "watched"])
+async def test_an_object_that_cannot_be_looked_at_is_refused_as_well(options: dict[str, Any]) -> None:
+    with pytest.raises(StimulationFailed) as failed:
+        await CNS([neuron({}).dendrite(start, Wild)]).stimulate(start.create_signal(), **options)
+
+    assert "returned <no text: RuntimeError> (Wild)" in str(failed.value.exceptions[0])
+
+
 async def test_what_an_awaitable_comes_to_is_checked_as_well() -> None:
     async def tell() -> Any:
         return "x" * 200

@@ -273,3 +273,29 @@ def test_a_listener_may_be_added_from_another_thread_while_runs_are_under_way() 
 
     assert len(ran) == 2**7 - 1
     assert trace.responses[-1].queue_length == 0
+
+
+def test_a_slot_that_comes_while_the_run_is_at_work_is_taken_in_the_same_turn() -> None:
+    inside, leave = threading.Event(), threading.Event()
+    trace, ran = Trace(), list[str]()
+
+    def hold(payload: int) -> None:
+        if payload:
+            inside.set()
+            leave.wait(60)
+        ran.append(threading.current_thread().name)
+
+    def let_go(payload: int) -> None:
+        leave.set()
+        holder.join()
+
+    cns = CNS([neuron({}, concurrency=1).dendrite(start, hold), neuron({}).dendrite(Outputs.step, let_go)])
+    holder = threading.Thread(target=lambda: cns.stimulate(start.create_signal(1)), name="holder")
+    holder.start()
+    inside.wait(60)
+
+    run = cns.stimulate([start.create_signal(0), Outputs.step.create_signal(0)], on_drain=trace.on_drain)
+
+    assert run.done
+    assert ran == ["holder", threading.current_thread().name]
+    assert trace.drains == "0(0/0)"

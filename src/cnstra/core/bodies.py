@@ -1,8 +1,8 @@
 """The part of the scheduler that needs asyncio: awaitable handlers, threads, time limits, listeners, waiting.
 
 A *worker* is the task that drives an awaitable body. When the body settles, the worker itself runs the turn that
-follows, and goes on with the next body if that is the only work left; so a chain of coroutine functions costs one task,
-not one a hop.
+follows, and goes on itself with the body that starts last in it; so a chain of coroutine functions costs one task, not
+one a hop.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ async def limited(neuron: Neuron[Any], awaitable: Any) -> Any:
     try:
         async with scope:
             result = await awaitable
-            while hasattr(result, "__await__"):
+            while hasattr(type(result), "__await__"):
                 result = await result
     except Exception as error:
         if scope.expired():
@@ -242,11 +242,8 @@ def _set(future: asyncio.Future[None]) -> None:
 
 def wake_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
     """Call *callback* in *loop*, from any thread or signal handler; a closed loop is past caring."""
-    try:
+    with suppress(RuntimeError):  # it is closed
         loop.call_soon_threadsafe(callback)
-    except RuntimeError:
-        if not loop.is_closed():
-            raise
 
 
 def tell_later(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:

@@ -332,7 +332,7 @@ class CNS(PaddedGeneric, Generic[G]):
 
     def activations_of(self, tasks: Iterable[ActivationTask | TaskFailure]) -> list[Activation]:
         """Return an activation for each task."""
-        plain = [task.task if isinstance(task, TaskFailure) else task for task in tasks]
+        plain = [task.task if isinstance(task, TaskFailure) else task for task in _require_tasks(tasks)]
         return [Activation(self._subscriber_of(task), task.input) for task in plain]
 
     def find_subscriber(self, neuron: Neuron[Any], collateral: Collateral[Any], index: int = 0) -> Subscriber | None:
@@ -347,6 +347,13 @@ class CNS(PaddedGeneric, Generic[G]):
 
     def __repr__(self) -> str:
         return f"<CNS of {len(self.neurons)} neurons>"
+
+
+def _require_tasks(value: Any) -> Sequence[ActivationTask | TaskFailure]:
+    tasks = tuple(value) if isinstance(value, Iterable) else (value,)
+    if not all(isinstance(one, (ActivationTask, TaskFailure)) for one in tasks):
+        raise GraphError(f"tasks are a list of ActivationTask or TaskFailure, not {value!r}")
+    return tasks
 
 
 def _require_signals(value: Any) -> Sequence[Signal[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,22 +19,20 @@ class ContextCleaner:
 
     A component is alive while it has an activation that is not settled (waiting, running or failed), or a predecessor
     that is alive. When it dies, the values of its neurons are dropped, and its successors have one living predecessor
-    less: the cost of a whole run is that of walking its graph once.
+    less: the cost of a whole run is that of walking the part of its graph that can be reached once.
     """
 
     def __init__(self, network: Network) -> None:
         self._network = network
         self._groups = network.strongly_connected_components()
-        self._outstanding = [0] * len(self._groups)
-        self._sources = [0] * len(self._groups)  # how many predecessors are alive
-        self._successors: list[set[int]] = [set() for _ in self._groups]
-        for neuron, targets in network.successors.items():
-            index = network.component_index(neuron)
-            self._successors[index].update(network.component_index(target) for target in targets)
-            self._successors[index].discard(index)
+        self._successors = network._component_edges
+        self._outstanding: Counter[int] = Counter()
+        self._sources: Counter[int] = Counter()  # how many predecessors are alive
 
     def enter(self, neuron: Neuron[Any]) -> None:
         """An activation of *neuron* has come into being."""
+        if neuron not in self._network.successors:
+            return  # a task of another graph, which will fail
         index = self._network.component_index(neuron)
         was_alive = self._is_alive(index)
         self._outstanding[index] += 1
@@ -47,8 +46,7 @@ class ContextCleaner:
         if self._is_alive(index):
             return ()
         dead = self._bury(index)
-        held = store.get_all()
-        forgotten = [one for group in dead for one in self._groups[group] if one in held]
+        forgotten = [one for group in dead for one in self._groups[group] if store.get(one) is not None]
         for one in forgotten:
             store.delete(one)
         return forgotten

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from cnstra.core.context import CNSStimulationContextStore
@@ -207,7 +208,8 @@ class Frontier:
         return error
 
     def _note(self, error: BaseException, subscriber: Subscriber, hop: int) -> None:
-        error.add_note(f"in {subscriber.describe()}, hop {hop}")
+        with suppress(Exception):  # of an exception class that takes no notes
+            error.add_note(f"in {subscriber.describe()}, hop {hop}")
 
     def _need_loop(self, what: str, awaitable: Any = None) -> None:
         """Bind the run to the running event loop.

@@ -174,13 +174,13 @@ class ModalityResponse:
         options = ctx.stimulation.options
         choice = self._pick(options.modality, options.afferent_path)
         result = choice.handler(*(payload, axon, ctx)[: choice.arity])
-        if hasattr(result, "__await__"):
+        if hasattr(type(result), "__await__"):
             return self._finish(result, axon, ctx)
         return self._output.handler(*(result, axon, ctx)[: self._output.arity])
 
     async def _finish(self, result: Any, axon: Any, ctx: Any) -> Any:
         made = self._output.handler(*(await result, axon, ctx)[: self._output.arity])
-        return await made if hasattr(made, "__await__") else made
+        return await made if hasattr(type(made), "__await__") else made
 
     def _pick(self, given: Modality | None, path: AfferentPath | None) -> _Choice:
         choices = None if given is None else self._routes.get(given)

@@ -35,6 +35,7 @@ class Network:
                 self._owners.setdefault(collateral, []).append(neuron)
         self._components: list[list[Neuron[Any]]] | None = None
         self._component_index: dict[Neuron[Any], int] = {}
+        self._edges: Sequence[frozenset[int]] | None = None
         self._successors: dict[Neuron[Any], list[Neuron[Any]]] | None = None
 
     @property
@@ -92,6 +93,18 @@ class Network:
         """Return the place of *neuron*'s component in `strongly_connected_components`."""
         self.strongly_connected_components()
         return self._component_index[neuron]
+
+    @property
+    def _component_edges(self) -> Sequence[frozenset[int]]:
+        """For each component the other components that it reaches in one hop, by their places."""
+        if self._edges is None:
+            self._edges = [
+                frozenset(
+                    self._component_index[target] for neuron in group for target in self.successors[neuron]
+                ).difference([place])
+                for place, group in enumerate(self.strongly_connected_components())
+            ]
+        return self._edges
 
     def reachable(self, start: Iterable[Neuron[Any]] | Collateral[Any]) -> set[Neuron[Any]]:
         """Return every neuron that a signal on a collateral, or an activation of any of some neurons, can arrive at."""

@@ -93,7 +93,7 @@ class PlainLoop(Starting):
         elif isinstance(result, (list, tuple)) and all_signals(result):
             for signal in result:
                 self._enqueue_plain(signal)
-        elif hasattr(result, "__await__"):
+        elif hasattr(type(result), "__await__"):
             self._launch(activation, result)
         else:
             self._fail(activation, self._noted(refusal(activation, result), activation))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from cnstra.core.lazily import bodies
@@ -127,17 +128,19 @@ class Responding(PlainLoop):
             except Exception as problem:  # noqa: BLE001 - a listener stops nothing; the run raises at its end
                 self._add_listener_error(problem)
                 continue
-            if told is not None and hasattr(told, "__await__"):
+            if told is not None and hasattr(type(told), "__await__"):
                 self._need_loop("a response listener", told)
                 awaitables = (*awaitables, told)
         return awaitables
 
     def _add_listener_error(self, error: Exception) -> None:
-        error.add_note("in a response listener")
+        with suppress(Exception):  # of an exception class that takes no notes
+            error.add_note("in a response listener")
         if self._listener_errors is None:
             self._listener_errors = []
         self._listener_errors.append(error)
 
-    def let_go(self, hold: Hold) -> None:
-        """Go on with what *hold* has held back."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        def let_go(self, hold: Hold) -> None:
+            """Go on with what *hold* has held back."""

@@ -22,7 +22,10 @@ def all_signals(result: Sequence[Any]) -> bool:
 def refusal(activation: Activation, result: Any) -> HandlerReturnError:
     """Return the error for a handler that returned *result*."""
     subscriber = activation.subscriber
-    text = repr(result)
+    try:
+        text = repr(result)
+    except Exception as error:  # noqa: BLE001 - it is refused, whatever it is
+        text = f"<no text: {type(error).__name__}>"
     if len(text) > 80:  # noqa: PLR2004 - enough to recognise it by
         text = f"{text[:77]}..."
     return HandlerReturnError(

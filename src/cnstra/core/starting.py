@@ -82,7 +82,7 @@ class Starting(Frontier):
         except BaseException as error:
             self._interrupt(activation, error)
             raise
-        if awaitable.__class__ is not CoroutineType and not hasattr(awaitable, "__await__"):
+        if awaitable.__class__ is not CoroutineType and not hasattr(type(awaitable), "__await__"):
             self._route_plain(activation, awaitable)
         elif self._adoptable is not None and not self._queue and not self._slotted:  # `_let_run`, without the call
             self._active[activation] = self._adoptable
@@ -104,7 +104,7 @@ class Starting(Frontier):
         except BaseException as error:
             self._interrupt(activation, error)
             raise
-        if not hasattr(awaitable, "__await__"):
+        if not hasattr(type(awaitable), "__await__"):
             self._give_slot_back(activation)
             self._settle(activation, awaitable)
             return
@@ -140,7 +140,7 @@ class Starting(Frontier):
             self._interrupt(activation, error)
             raise
         self._current = None
-        if not hasattr(result, "__await__"):
+        if not hasattr(type(result), "__await__"):
             self._give_slot_back(activation)
         self._route_plain(activation, result)
 
@@ -191,23 +191,18 @@ class Starting(Frontier):
         self._hop_counts[neuron] = count
         return True
 
-    # The loops and the turns, which build on this class, say what follows on a call.
+    if TYPE_CHECKING:
+        # The loops and the turns, which build on this class, say what follows on a call.
 
-    def _call(self, activation: Activation) -> None:
-        raise NotImplementedError
+        def _call(self, activation: Activation) -> None: ...
 
-    def _settle(self, activation: Activation, result: Any) -> None:
-        raise NotImplementedError
+        def _settle(self, activation: Activation, result: Any) -> None: ...
 
-    def _settle_failed(self, activation: Activation, error: Exception) -> None:
-        raise NotImplementedError
+        def _settle_failed(self, activation: Activation, error: Exception) -> None: ...
 
-    def _route_plain(self, activation: Activation, result: Any) -> None:
-        raise NotImplementedError
+        def _route_plain(self, activation: Activation, result: Any) -> None: ...
 
-    def _interrupt(self, activation: Activation, error: BaseException) -> None:
-        raise NotImplementedError
+        def _interrupt(self, activation: Activation, error: BaseException) -> None: ...
 
-    def admit(self, activation: Activation) -> None:
-        """Take the slot that *activation* has waited for."""
-        raise NotImplementedError
+        def admit(self, activation: Activation) -> None:
+            """Take the slot that *activation* has waited for."""

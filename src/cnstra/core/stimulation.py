@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cnstra.core.abort import AbortController, AbortSignal
@@ -340,8 +340,3 @@ class Stimulation(Turns):
         if self._outcome is self._halted:
             raise self._outcome  # with the traceback that tells where it came from
         raise self._outcome.with_traceback(None)
-
-
-def as_sequence(signals: Any) -> Sequence[Any]:
-    """Return one signal, or several, as a sequence."""
-    return signals if isinstance(signals, (list, tuple)) else (signals,)

@@ -138,7 +138,7 @@ class Turns(WatchedLoop):
         if not self._watched and self._cns.response_listeners:
             self._watch()
         del self._active[activation]
-        if activation.holds_slot and not hasattr(result, "__await__"):
+        if activation.holds_slot and not hasattr(type(result), "__await__"):
             self._give_slot_back(activation)  # in the turn, so that a waiter of this run starts in it
         try:
             if error is not None:
@@ -152,8 +152,6 @@ class Turns(WatchedLoop):
                 self._pump()
             else:
                 self._pump_plain()
-                if self._slotted:
-                    self._pump()
         except BaseException as problem:
             self._adoptable = None
             self._break_off(problem)
@@ -289,7 +287,7 @@ class Turns(WatchedLoop):
         for listener in self._cns.drain_listeners if local is None else (local, *self._cns.drain_listeners):
             try:
                 told = listener(drain)
-                if hasattr(told, "__await__"):
+                if hasattr(type(told), "__await__"):
                     getattr(told, "close", bool)()
                     raise TypeError("a drain listener must not be asynchronous")  # noqa: TRY301 - logged below
             except Exception:  # noqa: BLE001 - a drain listener cannot fail a run
@@ -320,5 +318,6 @@ class Turns(WatchedLoop):
         if not self._done and not self._ending and self._is_over() and self._claim():
             self._close_turn()
 
-    def _end(self) -> None:
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        def _end(self) -> None: ...

@@ -132,7 +132,7 @@ class WatchedLoop(Responding):
                 told = None
             self._groups = ()
             self._reserved = 0
-            if told is not None and hasattr(told, "__await__"):
+            if told is not None and hasattr(type(told), "__await__"):
                 self._need_loop("a response listener", told)
                 self._hold(successors, None, (told,))
             elif successors:
@@ -154,7 +154,7 @@ class WatchedLoop(Responding):
             self._interrupt(activation, error)
             raise
         self._current = None
-        if activation.holds_slot and not hasattr(result, "__await__"):
+        if activation.holds_slot and not hasattr(type(result), "__await__"):
             self._give_slot_back(activation)
         if (result is None or result.__class__ is Signal) and self._recorder is None and self._cleaner is None:
             self._settle_one(activation, result, self._activations_of(result))
@@ -172,7 +172,7 @@ class WatchedLoop(Responding):
                 self._settle_done(activation, () if result is None else (result,))
         elif isinstance(result, (list, tuple)) and all_signals(result):
             self._settle_done(activation, result)
-        elif hasattr(result, "__await__"):
+        elif hasattr(type(result), "__await__"):
             self._launch(activation, result)
         else:
             self._settle_failed(activation, refusal(activation, result))

@@ -1,5 +1,6 @@
 """Small graphs whose handlers do what a test says."""
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,6 +73,16 @@ def handler(name: str, body: Body, output: Collateral[Item], ran: list[str]) -> 
         return signals(await body(payload, ctx))
 
     return handle_later if inspect.iscoroutinefunction(body) else handle
+
+
+def line_that_waits() -> tuple[Graph, asyncio.Event]:
+    """Return a graph of one neuron whose handler waits for an event, and the event."""
+    release = asyncio.Event()
+
+    async def wait(item: Item, ctx: Context) -> None:
+        await release.wait()
+
+    return line(wait), release
 
 
 class Boom(Exception):

@@ -7,7 +7,7 @@ from cnstra import DurableRunner, MaxNeuronHopsExceeded, StimulationFailed
 from cnstra.errors import RecordedFailure, RunNotReady
 from cnstra.persist.ports import Store
 from tests.durable.conftest import Reopen
-from tests.durable.graphs import Boom, Context, Graph, Item, Switch, line, pass_on
+from tests.durable.graphs import Boom, Context, Graph, Item, Switch, line, line_that_waits, pass_on
 
 
 async def fail(runner: DurableRunner, graph: Graph, **options: Any) -> StimulationFailed:
@@ -202,12 +202,7 @@ async def test_a_completed_run_cannot_be_retried(store: Store) -> None:
 
 
 async def test_a_run_that_is_under_way_cannot_be_retried(stores: Reopen) -> None:
-    release = asyncio.Event()
-
-    async def wait(item: Item, ctx: Context) -> None:
-        await release.wait()
-
-    graph = line(wait)
+    graph, release = line_that_waits()
     async with (
         DurableRunner(graph.cns, graph.registry, stores()) as runner,
         DurableRunner(graph.cns, graph.registry, stores()) as other,

@@ -12,7 +12,7 @@ from cnstra import (
 from cnstra.errors import CNSError, RunExists, RunNotFound
 from cnstra.persist.ports import Store
 from tests.durable.conftest import Reopen
-from tests.durable.graphs import Boom, Context, Item, Switch, line, pass_on
+from tests.durable.graphs import Boom, Context, Item, Switch, line, line_that_waits, pass_on
 
 # ---- starting ----------------------------------------------------------------------------------------------
 
@@ -157,12 +157,7 @@ async def test_a_store_may_be_named_by_address_or_path(tmp_path: Path) -> None:
 
 
 async def test_active_runs_are_listed_until_they_are_idle(store: Store) -> None:
-    release = asyncio.Event()
-
-    async def wait(item: Item, ctx: Context) -> None:
-        await release.wait()
-
-    graph = line(wait)
+    graph, release = line_that_waits()
     async with DurableRunner(graph.cns, graph.registry, store) as runner:
         run = await runner.stimulate(graph.signal(), stimulation_id="a")
         assert [active.stimulation_id for active in runner.active_runs] == ["a"]
@@ -273,12 +268,7 @@ async def test_waiting_for_a_stored_run_raises_as_it_did(store: Store) -> None:
 
 
 async def test_waiting_for_a_run_of_another_worker_ends_when_it_does(stores: Reopen) -> None:
-    release = asyncio.Event()
-
-    async def wait(item: Item, ctx: Context) -> None:
-        await release.wait()
-
-    graph = line(wait)
+    graph, release = line_that_waits()
     async with (
         DurableRunner(graph.cns, graph.registry, stores()) as runner,
         DurableRunner(graph.cns, graph.registry, stores()) as other,

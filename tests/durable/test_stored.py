@@ -9,7 +9,7 @@ from cnstra import (
 from cnstra.errors import GraphError, RunNotFound, RunNotReady
 from cnstra.persist.ports import Store
 from tests.durable.conftest import Reopen
-from tests.durable.graphs import Context, Item, Switch, line, pass_on
+from tests.durable.graphs import Context, Item, Switch, line, line_that_waits, pass_on
 
 
 async def test_runs_are_listed_newest_first_and_page_by_page(store: Store) -> None:
@@ -51,12 +51,7 @@ async def test_a_deleted_run_is_gone_and_its_id_free_again(store: Store) -> None
 
 
 async def test_a_run_that_is_under_way_is_not_deleted(stores: Reopen) -> None:
-    release = asyncio.Event()
-
-    async def wait(item: Item, ctx: Context) -> None:
-        await release.wait()
-
-    graph = line(wait)
+    graph, release = line_that_waits()
     async with (
         DurableRunner(graph.cns, graph.registry, stores()) as runner,
         DurableRunner(graph.cns, graph.registry, stores()) as other,

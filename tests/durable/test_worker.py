@@ -1,6 +1,9 @@
 import asyncio
 import logging
+import subprocess
+import sys
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -421,3 +424,42 @@ async def test_a_run_that_is_interrupted_by_closing_is_not_logged_as_a_failure(
     await asyncio.sleep(0.01)
 
     assert caplog.records == []
+
+
+# ---- names ---------------------------------------------------------------------------------------------------
+
+FORKED = """
+import asyncio, os, sys
+from cnstra import CNS, CNSPersistOptionsRegistry, DurableRunner
+
+runner = DurableRunner(CNS([]), CNSPersistOptionsRegistry(), sys.argv[1])
+
+async def open_and_tell():
+    async with runner:
+        print(runner.worker_id, os.getpid(), flush=True)
+
+for _ in range(2):
+    if os.fork() == 0:
+        asyncio.run(open_and_tell())
+        os._exit(0)
+assert [os.wait()[1] for _ in range(2)] == [0, 0]
+"""
+
+
+def test_processes_forked_after_the_runner_was_made_are_workers_of_their_own(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FORKED, f"sqlite:///{tmp_path}/runs.db"]
+
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.splitlines()
+
+    names, pids = zip(*map(str.split, told), strict=True)
+    assert len(set(names)) == 2
+    assert all(f"-{pid}-" in name for name, pid in zip(names, pids, strict=True))
+
+
+async def test_a_runner_that_is_not_open_yet_has_nothing_under_way() -> None:
+    graph = line(pass_on)
+    runner = DurableRunner(graph.cns, graph.registry, "memory://")
+
+    await runner.wait_until_idle()
+
+    assert runner.active_runs == []

@@ -116,7 +116,7 @@ class DurableRunner(StoredRuns):
 
     @property
     def worker_id(self) -> str:
-        """The name of this worker in the store."""
+        """The name of this worker in the store; one that was not given is made when the runner is opened."""
         return self._worker.worker_id
 
     # ---- life ------------------------------------------------------------------------------------------------

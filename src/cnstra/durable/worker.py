@@ -46,7 +46,7 @@ class Worker:
         store: The store; opened by `open`, closed by `close`.
         scope: Which graph's runs.
         resume: Starts a claimed run.
-        worker_id: The worker's name; made if it is ``None``.
+        worker_id: The worker's name; made when it is opened, if it is ``None``.
         max_staleness: See `DurableRunner`.
         lease: See `DurableRunner`.
         retention: See `DurableRunner`.
@@ -72,7 +72,7 @@ class Worker:
         handle_sigterm: bool,
     ) -> None:
         self.store = store
-        self.worker_id = worker_id or new_worker_id()
+        self.worker_id = worker_id or ""  # one that is made is made by `open`: the process may be forked before that
         self._is_named = worker_id is not None
         self._scope = scope
         self._resume = resume
@@ -84,8 +84,11 @@ class Worker:
         self._handle_sigterm = handle_sigterm
         self.accepts = False
         self.ownership = Ownership()
+        self.live = LiveRuns()
         self._closing: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
+        self._heartbeat: Heartbeat | None = None
+        self._termination: Termination | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def require_open(self) -> None:
@@ -104,7 +107,8 @@ class Worker:
         if self.accepts or self._closing is not None:
             raise CNSError("this runner was opened before; make another one")
         self._loop = asyncio.get_running_loop()
-        self.live = LiveRuns()
+        if not self._is_named:
+            self.worker_id = new_worker_id()
         self._orphans = Orphans(self.store, self._scope, self.worker_id, self.live, self.ownership)
         self._record = this_process(self.worker_id)
         await self.store.open()
@@ -145,7 +149,7 @@ class Worker:
         """
         workers = await self.store.workers()
         gone = dead_workers(workers)
-        mine = this_process(self.worker_id)
+        mine = self._record
         gone.update(
             worker.worker_id
             for worker in workers
@@ -227,13 +231,9 @@ class Worker:
         if self._closing is None:
             self._closing = self._loop.create_task(self._close(), name="cnstra-close")
         await asyncio.shield(self._closing)
-        termination = getattr(self, "_termination", None)
-        if (
-            termination is not None
-            and termination.requested is not None
-            and termination.requested is not asyncio.current_task()
-        ):
-            await termination.requested  # which ends the process
+        requested = None if self._termination is None else self._termination.requested
+        if requested is not None and requested is not asyncio.current_task():
+            await requested  # which ends the process
 
     async def _close(self) -> None:
         self.accepts = False
@@ -241,20 +241,19 @@ class Worker:
             self._watcher.cancel()
             await asyncio.wait([self._watcher])
         await self._stop_runs()
-        heartbeat = getattr(self, "_heartbeat", None)
         try:
             await self.committer.drain()
-            if heartbeat is not None:
-                await asyncio.to_thread(heartbeat.stop)
+            if self._heartbeat is not None:
+                await asyncio.to_thread(self._heartbeat.stop)
             await self._sign_off()
         except StoreError as error:
             logger.warning("worker %s could not sign off: %s", self.worker_id, error)
         finally:
-            if heartbeat is not None:
-                heartbeat.stop()
+            if self._heartbeat is not None:
+                self._heartbeat.stop()
             if _here.get(self.worker_id) is self:
                 del _here[self.worker_id]
-            if getattr(self, "_termination", None) is not None and self._termination.requested is None:
+            if self._termination is not None and self._termination.requested is None:
                 self._termination.remove()
             await self.store.close()
 

@@ -90,7 +90,10 @@ class Store(Protocol):
         ...
 
     async def settle(self, scope: str, stimulation_id: str, status: RunStatus, *, dead: Collection[str]) -> bool:
-        """Give a run that no living owner holds and that is not over a final status; its frontier stays."""
+        """Set the status of a run that no living owner holds and that is not over; its frontier stays, and it is free.
+
+        *status* is a final one, or ``pending`` to have the run claimed again. The fence goes up.
+        """
         ...
 
     async def get(self, scope: str, stimulation_id: str) -> RunRecord | None:

@@ -1,20 +1,24 @@
 """A store that passes everything on to another one, so that a test can step in between."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TypeVar
 
 from cnstra.persist.delta import Delta
-from cnstra.persist.ports import Store
+from cnstra.persist.ports import EVERY_RUN, HopTransaction, Store
 from cnstra.persist.records import (
     AttemptRecord,
+    ErrorRecord,
     FrontierTask,
     NewRun,
     Page,
+    RunFilter,
     RunRecord,
     RunState,
     RunStatus,
     StoredTask,
+    StoreStats,
     WorkerRecord,
 )
 
@@ -58,8 +62,41 @@ class StoreWrapper:
     async def commit(self, deltas: Sequence[Delta]) -> list[bool]:
         return await self.around("commit", partial(self.inner.commit, deltas))
 
-    async def claim(self, scope: str, worker_id: str, *, dead: Collection[str], limit: int) -> list[RunState]:
-        return await self.around("claim", partial(self.inner.claim, scope, worker_id, dead=dead, limit=limit))
+    async def claim(
+        self,
+        scope: str,
+        worker_id: str,
+        *,
+        dead: Collection[str],
+        limit: int,
+        max_recoveries: int | None = None,
+        unfit: Collection[int] = (),
+    ) -> list[RunState]:
+        call = partial(
+            self.inner.claim,
+            scope,
+            worker_id,
+            dead=dead,
+            limit=limit,
+            max_recoveries=max_recoveries,
+            unfit=unfit,
+        )
+        return await self.around("claim", call)
+
+    async def put_back(self, key: int, fence: int) -> bool:
+        return await self.around("put_back", partial(self.inner.put_back, key, fence))
+
+    async def next_due(self, scope: str) -> float | None:
+        return await self.around("next_due", partial(self.inner.next_due, scope))
+
+    async def changed(self, scope: str, timeout: float) -> bool:  # noqa: ASYNC109 - as in the port
+        return await self.inner.changed(scope, timeout)
+
+    async def request_abort(self, scope: str, stimulation_id: str, reason: str) -> bool:
+        return await self.around("request_abort", partial(self.inner.request_abort, scope, stimulation_id, reason))
+
+    async def abort_requests(self, scope: str, worker_id: str) -> list[tuple[str, str]]:
+        return await self.around("abort_requests", partial(self.inner.abort_requests, scope, worker_id))
 
     async def take(
         self, scope: str, stimulation_id: str, worker_id: str, *, statuses: Collection[RunStatus], dead: Collection[str]
@@ -67,8 +104,17 @@ class StoreWrapper:
         call = partial(self.inner.take, scope, stimulation_id, worker_id, statuses=statuses, dead=dead)
         return await self.around("take", call)
 
-    async def settle(self, scope: str, stimulation_id: str, status: RunStatus, *, dead: Collection[str]) -> bool:
-        return await self.around("settle", partial(self.inner.settle, scope, stimulation_id, status, dead=dead))
+    async def settle(
+        self,
+        scope: str,
+        stimulation_id: str,
+        status: RunStatus,
+        *,
+        dead: Collection[str],
+        error: ErrorRecord | None = None,
+    ) -> bool:
+        call = partial(self.inner.settle, scope, stimulation_id, status, dead=dead, error=error)
+        return await self.around("settle", call)
 
     async def get(self, scope: str, stimulation_id: str) -> RunRecord | None:
         return await self.around("get", partial(self.inner.get, scope, stimulation_id))
@@ -92,11 +138,16 @@ class StoreWrapper:
         return await self.around("purge", call)
 
     async def list(
-        self,
-        scope: str,
-        *,
-        statuses: Collection[RunStatus] | None = None,
-        limit: int = 100,
-        cursor: str | None = None,
+        self, scope: str, *, where: RunFilter = EVERY_RUN, limit: int = 100, cursor: str | None = None
     ) -> Page:
-        return await self.around("list", partial(self.inner.list, scope, statuses=statuses, limit=limit, cursor=cursor))
+        return await self.around("list", partial(self.inner.list, scope, where=where, limit=limit, cursor=cursor))
+
+    async def stats(self, scope: str) -> StoreStats:
+        return await self.around("stats", partial(self.inner.stats, scope))
+
+    @property
+    def is_transactional(self) -> bool:
+        return self.inner.is_transactional
+
+    def transaction(self) -> AbstractAsyncContextManager[HopTransaction]:
+        return self.inner.transaction()

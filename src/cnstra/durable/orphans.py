@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, final
 
-from cnstra.persist.records import RunStatus
+from cnstra.persist.records import RunFilter
 
 if TYPE_CHECKING:
     from cnstra.durable.live import LiveRuns
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Orphans"]
 
 _PAGE = 100
-_RUNNING: Final[tuple[RunStatus, ...]] = ("running",)
+_RUNNING: Final = RunFilter(statuses=("running",))
 
 
 @final
@@ -68,7 +68,7 @@ class Orphans:
         found: set[str] = set()
         cursor = None
         while True:
-            page = await self._store.list(self._scope, statuses=_RUNNING, limit=_PAGE, cursor=cursor)
+            page = await self._store.list(self._scope, where=_RUNNING, limit=_PAGE, cursor=cursor)
             found.update(
                 run.stimulation_id
                 for run in page.runs

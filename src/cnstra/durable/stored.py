@@ -9,7 +9,7 @@ from cnstra.durable.naming import activation_prefix
 from cnstra.durable.retention import FINAL_STATUSES, purge
 from cnstra.durable.views import RunInfo, RunPage, TaskInfo, frontier_task, run_info, settled_task
 from cnstra.errors import GraphError, RunNotFound
-from cnstra.persist.records import AttemptRecord, RunStatus
+from cnstra.persist.records import AttemptRecord, RunFilter, RunStatus
 
 if TYPE_CHECKING:
     from cnstra.durable.worker import Worker
@@ -92,7 +92,7 @@ class StoredRuns:
         """Return stored runs, the newest first; pass the page's `cursor` to get the next one."""
         self._worker.require_open()
         statuses = None if status is None else _statuses(status, get_args(RunStatus))
-        page = await self.store.list(self.scope, statuses=statuses, limit=limit, cursor=cursor)
+        page = await self.store.list(self.scope, where=RunFilter(statuses), limit=limit, cursor=cursor)
         return RunPage(tuple(run_info(run) for run in page.runs), page.cursor)
 
 

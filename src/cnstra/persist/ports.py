@@ -3,22 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
 
 from cnstra.persist.delta import Delta
 from cnstra.persist.records import (
     AttemptRecord,
+    ErrorRecord,
     FrontierTask,
     NewRun,
     Page,
+    RunFilter,
     RunRecord,
     RunState,
     RunStatus,
     StoredTask,
+    StoreStats,
     WorkerRecord,
 )
 
-__all__ = ["Store"]
+__all__ = ["EVERY_RUN", "HopTransaction", "Store"]
+
+EVERY_RUN = RunFilter()
+
+
+class HopTransaction(Protocol):
+    """A transaction of the store that is open for the user's own statements."""
+
+    @property
+    def connection(self) -> Any:
+        """The driver's connection, with the transaction begun."""
+        ...
+
+    async def commit(self, deltas: Sequence[Delta]) -> list[bool]:
+        """Commit *deltas* together with what was done on the connection, as `Store.commit` does; call it once.
+
+        If one of them is refused, nothing is committed, the user's statements included.
+
+        Raises:
+            StoreError: If it cannot be committed, or the user's code has ended the transaction.
+        """
+        ...
 
 
 class Store(Protocol):
@@ -71,13 +96,57 @@ class Store(Protocol):
         """
         ...
 
-    async def claim(self, scope: str, worker_id: str, *, dead: Collection[str], limit: int) -> list[RunState]:
-        """Take up to *limit* runs that are ``pending``, or ``running`` with no living owner; oldest first.
+    async def claim(
+        self,
+        scope: str,
+        worker_id: str,
+        *,
+        dead: Collection[str],
+        limit: int,
+        max_recoveries: int | None = None,
+        unfit: Collection[int] = (),
+    ) -> list[RunState]:
+        """Take up to *limit* runs that are ``pending`` and due, or ``running`` with no living owner.
 
-        An owner lives while its lease lasts and it is not in *dead* (a worker that starts again under its old name
-        says so by naming itself there). Taking a run raises its fence, closes its latest attempt (``lost``, unless it
-        was closed), counts a recovery if it was lost, and opens the next attempt.
+        Those of the highest priority come first, and among these the oldest. An owner lives while its lease lasts and
+        it is not in *dead* (a worker that starts again under its old name says so by naming itself there). Taking a
+        run raises its fence, closes its latest attempt (``lost``, unless it was closed), counts a recovery if it was
+        lost, and opens the next attempt. Runs whose keys are in *unfit* are passed over.
+
+        A run with a requested abort is not taken: it becomes ``aborted``, for that reason. A run whose attempts were
+        lost more than *max_recoveries* times in a row, without one hop committed in them, is not taken either: it
+        becomes ``failed`` with an error of the class ``PoisonRun`` that says so. Neither counts towards *limit*.
         """
+        ...
+
+    async def put_back(self, key: int, fence: int) -> bool:
+        """Undo a claim of a run that was not started: it is ``pending`` again, and its new attempt has never been.
+
+        The fence stays up, and so does the count of recoveries. Return ``False`` if *fence* is not the run's any more.
+        """
+        ...
+
+    async def next_due(self, scope: str) -> float | None:
+        """Return in how many seconds the next waiting run is due that is not due yet; ``None`` if there is none."""
+        ...
+
+    async def changed(self, scope: str, timeout: float) -> bool:  # noqa: ASYNC109 - the store waits, no task is cancelled
+        """Wait until a run may have become free or an abort may have been requested, or for *timeout* seconds.
+
+        Return whether something may have changed. It may return early, but never later than *timeout* by much; a store
+        that can tell nobody waits that long. What changed before the call may be missed, so look first, then wait.
+        """
+        ...
+
+    async def request_abort(self, scope: str, stimulation_id: str, reason: str) -> bool:
+        """Ask whoever holds a run to abort it; return ``False`` if the run is over or unknown.
+
+        The first reason stays. The request goes when the run is over, or is taken by `take`.
+        """
+        ...
+
+    async def abort_requests(self, scope: str, worker_id: str) -> list[tuple[str, str]]:
+        """Return id and reason of the runs of this worker that it is asked to abort."""
         ...
 
     async def take(
@@ -85,14 +154,24 @@ class Store(Protocol):
     ) -> RunState | None:
         """Take one run, if its status is in *statuses* and no living owner (as in `claim`) holds it.
 
-        Failed tasks of its frontier become outstanding again. Return ``None`` if it cannot be taken.
+        Failed tasks of its frontier become outstanding again, a requested abort is forgotten, and lost attempts in a
+        row are counted anew. Return ``None`` if it cannot be taken.
         """
         ...
 
-    async def settle(self, scope: str, stimulation_id: str, status: RunStatus, *, dead: Collection[str]) -> bool:
+    async def settle(
+        self,
+        scope: str,
+        stimulation_id: str,
+        status: RunStatus,
+        *,
+        dead: Collection[str],
+        error: ErrorRecord | None = None,
+    ) -> bool:
         """Set the status of a run that no living owner holds and that is not over; its frontier stays, and it is free.
 
-        *status* is a final one, or ``pending`` to have the run claimed again. The fence goes up.
+        *status* is a final one, or ``pending`` to have the run claimed again. The fence goes up. *error* is the run's
+        until it is taken again; an attempt that was open is ``lost``.
         """
         ...
 
@@ -126,7 +205,24 @@ class Store(Protocol):
         ...
 
     async def list(
-        self, scope: str, *, statuses: Collection[RunStatus] | None = None, limit: int = 100, cursor: str | None = None
+        self, scope: str, *, where: RunFilter = EVERY_RUN, limit: int = 100, cursor: str | None = None
     ) -> Page:
-        """Return runs, the newest first, from *cursor* on."""
+        """Return the runs that *where* selects, the newest first, from *cursor* on."""
+        ...
+
+    async def stats(self, scope: str) -> StoreStats:
+        """Return the store in numbers."""
+        ...
+
+    @property
+    def is_transactional(self) -> bool:
+        """Whether `transaction` works."""
+        ...
+
+    def transaction(self) -> AbstractAsyncContextManager[HopTransaction]:
+        """Open a transaction for a handler's own statements, which its hop commits; left without that, it is undone.
+
+        Raises:
+            StoreError: When entered, if the store cannot do it.
+        """
         ...

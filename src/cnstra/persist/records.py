@@ -8,7 +8,7 @@ Rows that are made on every hop are named tuples: a frozen dataclass takes three
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -19,11 +19,14 @@ __all__ = [
     "ErrorRecord",
     "FrontierTask",
     "NewRun",
+    "OpenStatus",
     "Page",
+    "RunFilter",
     "RunRecord",
     "RunState",
     "RunStatus",
     "SignalRow",
+    "StoreStats",
     "StoredTask",
     "TaskRow",
     "TaskSettled",
@@ -35,6 +38,7 @@ __all__ = [
 RunStatus: TypeAlias = Literal["pending", "running", "completed", "failed", "aborted"]
 AttemptStatus: TypeAlias = Literal["running", "completed", "failed", "aborted", "interrupted", "lost"]
 """How an attempt ended; *interrupted*: given back by a worker that shut down; *lost*: its worker died."""
+OpenStatus: TypeAlias = Literal["pending", "running"]
 TaskStatus: TypeAlias = Literal["done", "failed"]
 Durability: TypeAlias = Literal["hop", "interval", "exit"]
 Volume: TypeAlias = Literal["progress", "full"]
@@ -105,6 +109,8 @@ class TaskSettled(NamedTuple):
         error: What its handler raised.
         started_at: When its handler was called.
         duration: Seconds until it settled.
+        contexts: Neuron name to the JSON value that this hop gave it, ``None`` where it deleted the value; ``None``
+            for a hop that changed no context.
     """
 
     ordinal: int
@@ -114,6 +120,7 @@ class TaskSettled(NamedTuple):
     error: ErrorRecord | None = None
     started_at: float = 0.0
     duration: float = 0.0
+    contexts: Mapping[str, bytes | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,11 @@ class NewRun:
         volume: How much history is kept.
         clone_of: The run that this one is a fresh copy of.
         reserved: How many task ordinals to keep for the first attempt: a later one never gives out one of these.
+        contexts: Neuron name to the JSON value that the run begins with.
+        forked_from: The run that this one branches off from.
+        forked_task: The ordinal of the task there whose input this run starts with.
+        priority: Among runs that wait, the higher one is claimed first.
+        due_at: When a run that waits may be claimed, in seconds since the epoch by the store's clock; ``None``: now.
     """
 
     scope: str
@@ -139,6 +151,11 @@ class NewRun:
     volume: Volume = "full"
     clone_of: str | None = None
     reserved: int = 0
+    contexts: Mapping[str, bytes] = field(default_factory=dict)
+    forked_from: str | None = None
+    forked_task: int | None = None
+    priority: int = 0
+    due_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +170,9 @@ class RunRecord:
         recoveries: How many of its attempts were lost with their worker.
         hop_count: Activations settled, over all attempts.
         outstanding: How many tasks its frontier has, failed ones included.
-        error: Why it failed or was aborted.
+        error: Why it failed or was aborted: what it was settled with from outside, else that of its latest attempt.
+        clone_of: As in `NewRun`, like the next four.
+        abort_requested: The reason why its owner is asked to abort it; ``None`` if it is not.
     """
 
     scope: str
@@ -173,6 +192,11 @@ class RunRecord:
     ended_at: float | None = None
     error: ErrorRecord | None = None
     clone_of: str | None = None
+    forked_from: str | None = None
+    forked_task: int | None = None
+    priority: int = 0
+    due_at: float | None = None
+    abort_requested: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,3 +279,38 @@ class Page:
 
     def __len__(self) -> int:
         return len(self.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs a list is of; the default is all of them.
+
+    Attributes:
+        statuses: Only runs in one of these.
+        entry: Only runs that were started with a signal of this collateral; of several entry signals, the first.
+        created_after: Only runs that were stored at this time or later, in seconds since the epoch.
+        created_before: Only runs that were stored before this time.
+        error: Only runs whose latest attempt ended with an error that has this text in its class or message,
+            upper and lower case told apart.
+    """
+
+    statuses: Collection[RunStatus] | None = None
+    entry: str | None = None
+    created_after: float | None = None
+    created_before: float | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStats:
+    """A store in numbers.
+
+    Attributes:
+        runs: Status to how many runs of the scope are in it; every status is there.
+        oldest_open_at: When the oldest run that is not over was stored, in seconds since the epoch; ``None`` if none.
+        size: Bytes that the store takes, all scopes together; ``None`` if it cannot tell.
+    """
+
+    runs: Mapping[RunStatus, int]
+    oldest_open_at: float | None = None
+    size: int | None = None

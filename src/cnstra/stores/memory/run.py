@@ -12,6 +12,7 @@ from cnstra.persist.records import (
     ErrorRecord,
     FrontierTask,
     NewRun,
+    RunFilter,
     RunRecord,
     RunState,
     RunStatus,
@@ -35,6 +36,9 @@ class MemoryRun:
         status: Where it stands.
         owner: The worker that holds it.
         ended_at: When it ended.
+        priority: As in `NewRun`.
+        due_at: As in `NewRun`.
+        abort_requested: Why it is asked to abort, if it is.
     """
 
     def __init__(self, key: int, new: NewRun, now: float) -> None:
@@ -44,16 +48,21 @@ class MemoryRun:
         self.status: RunStatus = "pending"
         self.owner: str | None = None
         self.ended_at: float | None = None
+        self.priority = new.priority
+        self.due_at = new.due_at
+        self.abort_requested: str | None = None
         self._new = new
         self._entry = tuple(new.entry)
         self._tasks = {task.ordinal: task for task in new.tasks}
         self._signals = {signal.ordinal: signal for signal in new.entry}
-        self._contexts: dict[str, bytes] = {}
+        self._contexts = dict(new.contexts)
         self._hops: dict[str, int] = {}
         self._history: list[TaskSettled] = []
         self._attempts: list[AttemptRecord] = []
         self._hops_before = 0  # the latest attempt
+        self._error: ErrorRecord | None = None  # why it was ended from outside
         self._fence = self._sequence = self._hop_count = self._recoveries = 0
+        self._lost_in_a_row = 0  # attempts that were lost with their worker before they committed a hop
         self._next_task = max(self._tasks, default=-1) + 1 + new.reserved
         self._next_signal = max(self._signals, default=-1) + 1
         self._created_at = self._updated_at = now
@@ -63,25 +72,48 @@ class MemoryRun:
         """Whether it is not over."""
         return self.status in ("pending", "running")
 
-    def start(self, worker_id: str, now: float) -> None:
-        """Hand it to a worker, in a new attempt; what an attempt left open was lost with its worker."""
+    @property
+    def created_at(self) -> float:
+        """When it was stored."""
+        return self._created_at
+
+    def lose(self, now: float) -> int:
+        """Close an attempt that its worker has left open; return how many in a row were lost without a hop."""
         if self._close("lost", None, now):
             self._recoveries += 1
+            self._lost_in_a_row = 1 if self._hop_count > self._hops_before else self._lost_in_a_row + 1
+        return self._lost_in_a_row
+
+    def start(self, worker_id: str, now: float) -> None:
+        """Hand it to a worker, in a new attempt."""
+        self.lose(now)
         self.status = "running"
         self.owner = worker_id
         self.ended_at = None
+        self._error = None
         self._fence += 1
         self._updated_at = now
         self._hops_before = self._hop_count
         self._attempts.append(AttemptRecord(len(self._attempts) + 1, "running", worker_id, now))
 
-    def forgive(self) -> None:
-        """Make the failed tasks of the frontier outstanding again."""
-        self._tasks = {ordinal: task._replace(failure=None) for ordinal, task in self._tasks.items()}
+    def put_back(self, fence: int, now: float) -> bool:
+        """Undo `start`."""
+        if self._fence != fence or self.status != "running":
+            return False
+        self._attempts.pop()
+        self._end("pending", now)
+        return True
 
-    def settle(self, status: RunStatus, now: float) -> None:
+    def forgive(self) -> None:
+        """Make the failed tasks of the frontier outstanding again, and forget what was held against the run."""
+        self._tasks = {ordinal: task._replace(failure=None) for ordinal, task in self._tasks.items()}
+        self._lost_in_a_row = 0
+        self.abort_requested = None
+
+    def settle(self, status: RunStatus, now: float, error: ErrorRecord | None = None) -> None:
         """End it from outside; the fence goes up, so that a worker that was taken for dead cannot write any more."""
-        self._close("lost", None, now)
+        self.lose(now)
+        self._error = error
         self._fence += 1
         self._end(status, now)
 
@@ -135,7 +167,29 @@ class MemoryRun:
         self.status = status
         self.owner = None
         self.ended_at = None if status == "pending" else now
+        if status != "pending":
+            self.abort_requested = None
         self._updated_at = now
+
+    def is_selected(self, where: RunFilter) -> bool:
+        """Tell whether a list with that filter shows it."""
+        if where.statuses is not None and self.status not in where.statuses:
+            return False
+        if where.entry is not None and (not self._entry or self._entry[0].collateral_name != where.entry):
+            return False
+        if where.created_after is not None and self._created_at < where.created_after:
+            return False
+        if where.created_before is not None and self._created_at >= where.created_before:
+            return False
+        error = self.error
+        return where.error is None or (
+            error is not None and (where.error in error.type_name or where.error in error.message)
+        )
+
+    @property
+    def error(self) -> ErrorRecord | None:
+        """Why it failed or was aborted."""
+        return self._error or (self._attempts[-1].error if self._attempts else None)
 
     def record(self) -> RunRecord:
         """Return it as a person sees it in a list."""
@@ -155,8 +209,13 @@ class MemoryRun:
             created_at=self._created_at,
             updated_at=self._updated_at,
             ended_at=self.ended_at,
-            error=self._attempts[-1].error if self._attempts else None,
+            error=self.error,
             clone_of=self._new.clone_of,
+            forked_from=self._new.forked_from,
+            forked_task=self._new.forked_task,
+            priority=self.priority,
+            due_at=self.due_at,
+            abort_requested=self.abort_requested,
         )
 
     def state(self) -> RunState:

@@ -5,24 +5,32 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import final
+from typing import final, get_args
 
 from cnstra.errors import StoreError
 from cnstra.persist.delta import Delta
+from cnstra.persist.ports import EVERY_RUN, HopTransaction
 from cnstra.persist.records import (
     AttemptRecord,
+    ErrorRecord,
     FrontierTask,
     NewRun,
     Page,
+    RunFilter,
     RunRecord,
     RunState,
     RunStatus,
     StoredTask,
+    StoreStats,
     WorkerRecord,
 )
+from cnstra.persist.settling import aborted_on_request, poisoned
+from cnstra.stores.memory.run import MemoryRun
 from cnstra.stores.memory.shelf import Shelf
+from cnstra.stores.memory.watching import Watchers
 
 __all__ = ["MemoryStore"]
 
@@ -38,12 +46,22 @@ class MemoryStore:
         max_runs: How many runs it keeps.
         ttl: Seconds after which it forgets a run that is over; ``None`` for no limit.
         delete_on_complete: Whether it forgets a run as soon as it is over, however it ended.
+        clock: Seconds since the epoch; a test may give its own.
     """
 
-    def __init__(self, *, max_runs: int = 10_000, ttl: float | None = None, delete_on_complete: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        max_runs: int = 10_000,
+        ttl: float | None = None,
+        delete_on_complete: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._shelf = Shelf(max_runs=0 if delete_on_complete else max_runs, ttl=ttl)
         self._workers: dict[str, WorkerRecord] = {}
         self._lock = threading.Lock()
+        self._watchers = Watchers()
+        self._clock = clock
 
     @property
     def label(self) -> str:
@@ -59,7 +77,7 @@ class MemoryStore:
     async def add_worker(self, worker: WorkerRecord, lease: float) -> None:
         """Insert or replace the worker's heartbeat row."""
         with self._lock:
-            self._workers[worker.worker_id] = replace(worker, lease_until=time.time() + lease)
+            self._workers[worker.worker_id] = replace(worker, lease_until=self._clock() + lease)
 
     def beat(self, worker_id: str, lease: float) -> bool:
         """Renew the worker's lease; return ``False`` if its row is gone."""
@@ -67,12 +85,12 @@ class MemoryStore:
             worker = self._workers.get(worker_id)
             if worker is None:
                 return False
-            self._workers[worker_id] = replace(worker, lease_until=time.time() + lease)
+            self._workers[worker_id] = replace(worker, lease_until=self._clock() + lease)
             return True
 
     async def workers(self) -> list[WorkerRecord]:
         """Return all workers, the longest started first."""
-        now = time.time()
+        now = self._clock()
         with self._lock:
             rows = [replace(worker, expired=worker.lease_until <= now) for worker in self._workers.values()]
         return sorted(rows, key=lambda worker: (worker.started_at, worker.worker_id))
@@ -81,23 +99,30 @@ class MemoryStore:
         """Drop the worker's row; an absent one is not an error."""
         with self._lock:
             self._workers.pop(worker_id, None)
+        self._watchers.tell()
 
     async def admit(self, run: NewRun, worker_id: str | None) -> RunState | None:
         """Store a new run with its entry frontier; ``None`` if its id is taken."""
-        now = time.time()
+        now = self._clock()
         with self._lock:
             stored = self._shelf.add(run, now)
             if stored is None:
                 return None
             if worker_id is not None:
                 stored.start(worker_id, now)
-            return stored.state()
+            state = stored.state()
+        if worker_id is None:
+            self._watchers.tell()
+        return state
 
     async def commit(self, deltas: Sequence[Delta]) -> list[bool]:
         """Apply *deltas*; tell for each whether it was applied."""
-        now = time.time()
+        now = self._clock()
         with self._lock:
-            return [self._commit(delta, now) for delta in deltas]
+            applied = [self._commit(delta, now) for delta in deltas]
+        if any(delta.ended is not None and delta.ended.status == "pending" for delta in deltas):
+            self._watchers.tell()
+        return applied
 
     def _commit(self, delta: Delta, now: float) -> bool:
         run = self._shelf.by_key(delta.key)
@@ -106,44 +131,115 @@ class MemoryStore:
         self._shelf.arrange(run, now)
         return True
 
-    async def claim(self, scope: str, worker_id: str, *, dead: Collection[str], limit: int) -> list[RunState]:
-        """Take up to *limit* runs that no living worker holds; the oldest first."""
-        now = time.time()
+    async def claim(
+        self,
+        scope: str,
+        worker_id: str,
+        *,
+        dead: Collection[str],
+        limit: int,
+        max_recoveries: int | None = None,
+        unfit: Collection[int] = (),
+    ) -> list[RunState]:
+        """Take up to *limit* runs that no living worker holds: by priority, then the oldest first."""
+        now = self._clock()
         states: list[RunState] = []
         with self._lock:
             living = self._living(dead, now)
-            for run in self._shelf.open_runs(scope):
+            for run in sorted(self._shelf.open_runs(scope), key=lambda run: -run.priority):
                 if len(states) >= limit:
                     break
-                if run.owner not in living:
+                if run.owner in living or run.key in unfit or (run.due_at or now) > now:
+                    continue
+                if not self._settle_instead(run, max_recoveries, now):
                     run.start(worker_id, now)
                     states.append(run.state())
         return states
+
+    def _settle_instead(self, run: MemoryRun, max_recoveries: int | None, now: float) -> bool:
+        """End a run that must not be taken; tell whether it was one."""
+        if run.abort_requested is not None:
+            run.settle("aborted", now, aborted_on_request(run.abort_requested))
+        elif max_recoveries is not None and run.lose(now) > max_recoveries:
+            run.settle("failed", now, poisoned(max_recoveries))
+        else:
+            return False
+        self._shelf.arrange(run, now)
+        return True
+
+    async def put_back(self, key: int, fence: int) -> bool:
+        """Undo a claim of a run that was not started."""
+        with self._lock:
+            run = self._shelf.by_key(key)
+            is_back = run is not None and run.put_back(fence, self._clock())
+        if is_back:
+            self._watchers.tell()
+        return is_back
+
+    async def next_due(self, scope: str) -> float | None:
+        """Return in how many seconds the next waiting run is due that is not due yet."""
+        now = self._clock()
+        with self._lock:
+            waiting = [run.due_at - now for run in self._shelf.open_runs(scope) if run.due_at and run.due_at > now]
+        return min(waiting, default=None)
+
+    async def changed(self, scope: str, timeout: float) -> bool:  # noqa: ARG002, ASYNC109 - told of every scope
+        """Wait until a run may have become free or an abort may have been requested, or for *timeout* seconds."""
+        return await self._watchers.wait(timeout)
+
+    async def request_abort(self, scope: str, stimulation_id: str, reason: str) -> bool:
+        """Ask whoever holds a run to abort it; return ``False`` if the run is over or unknown."""
+        with self._lock:
+            run = self._shelf.find(scope, stimulation_id)
+            if run is None or not run.is_open:
+                return False
+            if run.abort_requested is None:
+                run.abort_requested = reason
+        self._watchers.tell()
+        return True
+
+    async def abort_requests(self, scope: str, worker_id: str) -> list[tuple[str, str]]:
+        """Return id and reason of the runs of this worker that it is asked to abort."""
+        with self._lock:
+            return [
+                (run.stimulation_id, run.abort_requested)
+                for run in self._shelf.open_runs(scope)
+                if run.owner == worker_id and run.abort_requested is not None
+            ]
 
     async def take(
         self, scope: str, stimulation_id: str, worker_id: str, *, statuses: Collection[RunStatus], dead: Collection[str]
     ) -> RunState | None:
         """Take one run, failed tasks included, if its status is in *statuses* and no living worker holds it."""
-        now = time.time()
+        now = self._clock()
         with self._lock:
             run = self._shelf.find(scope, stimulation_id)
             if run is None or run.status not in statuses or run.owner in self._living(dead, now):
                 return None
-            run.forgive()
             run.start(worker_id, now)
+            run.forgive()
             self._shelf.arrange(run, now)
             return run.state()
 
-    async def settle(self, scope: str, stimulation_id: str, status: RunStatus, *, dead: Collection[str]) -> bool:
-        """Give a run that no living worker holds and that is not over a final status."""
-        now = time.time()
+    async def settle(
+        self,
+        scope: str,
+        stimulation_id: str,
+        status: RunStatus,
+        *,
+        dead: Collection[str],
+        error: ErrorRecord | None = None,
+    ) -> bool:
+        """Give a run that no living worker holds and that is not over another status."""
+        now = self._clock()
         with self._lock:
             run = self._shelf.find(scope, stimulation_id)
             if run is None or not run.is_open or run.owner in self._living(dead, now):
                 return False
-            run.settle(status, now)
+            run.settle(status, now, error)
             self._shelf.arrange(run, now)
-            return True
+        self._watchers.tell()
+        return True
 
     def _living(self, dead: Collection[str], now: float) -> set[str]:
         return {worker.worker_id for worker in self._workers.values() if worker.lease_until > now}.difference(dead)
@@ -176,7 +272,7 @@ class MemoryStore:
         """Drop a run with everything of it, unless a living worker holds it."""
         with self._lock:
             run = self._shelf.find(scope, stimulation_id)
-            if run is None or run.owner in self._living(dead, time.time()):
+            if run is None or run.owner in self._living(dead, self._clock()):
                 return False
             self._shelf.remove(run)
             return True
@@ -187,30 +283,50 @@ class MemoryStore:
         """Drop up to *limit* runs that ended over *older_than* seconds ago, but not the *keep* latest."""
         with self._lock:
             ended = [run for run in self._shelf.ended_runs() if run.scope == scope and run.status in statuses]
-            cutoff = time.time() - older_than
+            cutoff = self._clock() - older_than
             doomed = [run for run in ended[: max(len(ended) - keep, 0)] if (run.ended_at or 0) < cutoff][:limit]
             for run in doomed:
                 self._shelf.remove(run)
             return len(doomed)
 
     async def list(
-        self,
-        scope: str,
-        *,
-        statuses: Collection[RunStatus] | None = None,
-        limit: int = 100,
-        cursor: str | None = None,
+        self, scope: str, *, where: RunFilter = EVERY_RUN, limit: int = 100, cursor: str | None = None
     ) -> Page:
-        """Return runs, the newest first, from *cursor* on."""
+        """Return the runs that *where* selects, the newest first, from *cursor* on."""
         before = _key_of(cursor)
         with self._lock:
             found = [
                 run
                 for run in self._shelf.newest_first()
-                if run.scope == scope and run.key < before and (statuses is None or run.status in statuses)
+                if run.scope == scope and run.key < before and run.is_selected(where)
             ]
             page = found[: max(limit, 0)]
             return Page(tuple(run.record() for run in page), str(page[-1].key) if 0 < len(page) < len(found) else None)
+
+    async def stats(self, scope: str) -> StoreStats:
+        """Return the store in numbers; it cannot tell its size."""
+        runs: dict[RunStatus, int] = dict.fromkeys(get_args(RunStatus), 0)
+        with self._lock:
+            for run in self._shelf.newest_first():
+                if run.scope == scope:
+                    runs[run.status] += 1
+            oldest = min((run.created_at for run in self._shelf.open_runs(scope)), default=None)
+        return StoreStats(runs, oldest)
+
+    @property
+    def is_transactional(self) -> bool:
+        """Whether `transaction` works: it does not."""
+        return False
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[HopTransaction]:
+        """Refuse.
+
+        Raises:
+            StoreError: Always; there is no database to have a transaction in.
+        """
+        raise StoreError(f"{self.label} has no transactions: use a SqliteStore or a PostgresStore")
+        yield  # makes it a context manager
 
 
 def _key_of(cursor: str | None) -> float:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.stores.contract import StoreContract
+from cnstra.testing import StoreContract
 
 
 class TestEveryStore(StoreContract):

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from cnstra.persist.records import RunFilter
 from cnstra.stores import MemoryStore
-from tests.stores.building import FAILED, FINAL, admitted, failure, hop, new_run, run_to_its_end, worker
+from cnstra.testing.building import FAILED, FINAL, admitted, failure, hop, new_run, run_to_its_end, worker
 
 
 async def ids(store: MemoryStore) -> list[str]:
@@ -98,7 +99,7 @@ async def test_two_runners_in_threads_of_their_own_may_share_it() -> None:
 
     await asyncio.gather(*(asyncio.to_thread(admit_some, name) for name in "abc"))
 
-    page = await store.list("", statuses=FINAL, limit=1000)
+    page = await store.list("", where=RunFilter(statuses=FINAL), limit=1000)
     assert len(page) == 600
 
 

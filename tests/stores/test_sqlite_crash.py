@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 from cnstra.stores import SqliteStore
-from tests.stores.building import frontier
+from cnstra.testing.building import frontier
 
 COMMIT = """
 import asyncio, sys
 from cnstra.stores import SqliteStore
-from tests.stores.building import admitted, after, hop, new_run
+from cnstra.testing.building import admitted, after, hop, new_run
 async def main():
     store = SqliteStore(sys.argv[1], synchronous="OFF")
     await store.open()

@@ -12,7 +12,7 @@ import pytest
 
 from cnstra.errors import StoreError
 from cnstra.stores import SqliteStore
-from tests.stores.building import admitted, after, frontier, hop, new_run, run_to_its_end, signal, task, worker
+from cnstra.testing.building import admitted, after, frontier, hop, new_run, run_to_its_end, signal, task, worker
 
 Lock = sqlite3.Connection
 
@@ -92,7 +92,7 @@ import asyncio, resource, sys
 from pathlib import Path
 from cnstra.errors import StoreError
 from cnstra.stores import SqliteStore
-from tests.stores.building import admitted, after, hop
+from cnstra.testing.building import admitted, after, hop
 async def main():
     store = SqliteStore(sys.argv[1])
     await store.open()

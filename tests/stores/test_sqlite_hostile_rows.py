@@ -7,7 +7,7 @@ import pytest
 
 from cnstra.errors import StoreError
 from cnstra.stores import SqliteStore
-from tests.stores.building import admitted, failure, new_run
+from cnstra.testing.building import admitted, failure, new_run
 
 
 async def spoil(store: SqliteStore, statement: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from cnstra.stores import SqliteStore
 from cnstra.stores.sqlite import batch, claims, commits, reads, removal
 from cnstra.stores.sqlite.statements import ManyRows
-from tests.stores.building import admitted, hop, new_run, worker
+from cnstra.testing.building import admitted, hop, new_run, worker
 
 QUERIES = {
     "the owners of open runs": claims.OWNERS,

@@ -15,7 +15,7 @@ import pytest
 from cnstra.errors import StoreError
 from cnstra.stores import SqliteStore
 from cnstra.stores.sqlite import schema
-from tests.stores.building import admitted
+from cnstra.testing.building import admitted
 
 ROOT = 0
 NOBODY = 65534

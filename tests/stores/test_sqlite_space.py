@@ -5,7 +5,7 @@ from pathlib import Path
 from cnstra.persist.delta import Delta
 from cnstra.persist.records import RunState
 from cnstra.stores import SqliteStore
-from tests.stores.building import FINAL, admitted, after, hop, new_run, run_to_its_end
+from cnstra.testing.building import FINAL, admitted, after, hop, new_run, run_to_its_end
 
 
 def sizes(folder: Path) -> dict[str, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cnstra.stores import SqliteStore
-from tests.stores.building import admitted, hop, new_run
+from cnstra.testing.building import admitted, hop, new_run
 
 
 async def test_what_is_written_at_the_same_time_shares_a_transaction(sqlite_store: SqliteStore) -> None:

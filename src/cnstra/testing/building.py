@@ -1,8 +1,13 @@
-"""Runs and deltas for the tests of the stores: a chain of hops, each with one signal in and one out."""
+"""Runs and deltas for tests of stores: a chain of hops, each with one signal in and one out.
+
+A run that is made here begins with signal 0 and its tasks; each `hop` settles the first task of the frontier, emits one
+signal and adds one task for it. `after` tells what a state is once a delta is committed, so that a test can go on.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from cnstra.persist.delta import Delta, Ended
 from cnstra.persist.ports import Store
@@ -18,31 +23,58 @@ from cnstra.persist.records import (
     WorkerRecord,
 )
 
-BOOM = ErrorRecord("ValueError", "boom \udcff", "Traceback: line 1")
-COMPLETED = Ended("completed", "completed")
-FAILED = Ended("failed", "failed", BOOM)
-FINAL: tuple[RunStatus, ...] = ("completed", "failed", "aborted")
+__all__ = [
+    "BOOM",
+    "COMPLETED",
+    "FAILED",
+    "FINAL",
+    "OPEN",
+    "admitted",
+    "after",
+    "empty_delta",
+    "failure",
+    "frontier",
+    "hop",
+    "new_run",
+    "run_to_its_end",
+    "settled",
+    "signal",
+    "task",
+    "worker",
+]
+
+BOOM: Final = ErrorRecord("ValueError", "boom \udcff", "Traceback: line 1")
+"""An error whose message is no valid Unicode, as one of a file name may be."""
+COMPLETED: Final = Ended("completed", "completed")
+FAILED: Final = Ended("failed", "failed", BOOM)
+OPEN: Final[tuple[RunStatus, ...]] = ("pending", "running")
+FINAL: Final[tuple[RunStatus, ...]] = ("completed", "failed", "aborted")
 
 
 def signal(ordinal: int, *, producer: int | None = None) -> SignalRow:
+    """Make a signal of a run."""
     return SignalRow(ordinal, "card_created", 2, b'{"number":%d}' % ordinal, producer)
 
 
 def task(ordinal: int, *, of: int | None = 0) -> TaskRow:
+    """Make an activation whose input is the signal *of*."""
     return TaskRow(ordinal, f"card-{ordinal}", "card_created", 1, of)
 
 
 def new_run(run_id: str = "run", *, scope: str = "", tasks: int = 1, volume: Volume = "full") -> NewRun:
+    """Make a run with one entry signal and so many tasks for it; `dataclasses.replace` changes the rest."""
     return NewRun(scope, run_id, b'{"limit":5}', [signal(0)], [task(n) for n in range(tasks)], volume, "first")
 
 
 async def admitted(store: Store, run: NewRun | None = None, *, worker_id: str | None = "worker") -> RunState:
+    """Admit a run, `new_run` by default, and return its state."""
     state = await store.admit(run or new_run(), worker_id)
     assert state is not None
     return state
 
 
 def settled(row: TaskRow, *, attempt_number: int = 1, error: ErrorRecord | None = None) -> TaskSettled:
+    """Make the history row of an activation that is done, or failed with *error*."""
     return TaskSettled(row.ordinal, attempt_number, row, "failed" if error else "done", error, 12.5, 0.25)
 
 
@@ -101,11 +133,13 @@ def after(state: RunState, delta: Delta) -> RunState:
 
 
 async def run_to_its_end(store: Store, run_id: str, *, ended: Ended = COMPLETED, scope: str = "") -> None:
+    """Admit a run of one hop and commit that hop."""
     state = await admitted(store, new_run(run_id, scope=scope))
     assert await store.commit([hop(state, ended=ended)]) == [True]
 
 
 def worker(worker_id: str = "worker") -> WorkerRecord:
+    """Make the heartbeat row of a worker."""
     return WorkerRecord(worker_id, "host", 42, started_at=7.0)
 
 

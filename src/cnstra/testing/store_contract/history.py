@@ -1,0 +1,59 @@
+"""What is told of settled tasks."""
+
+from __future__ import annotations
+
+from cnstra.persist.ports import Store
+from cnstra.testing.building import (
+    BOOM,
+    COMPLETED,
+    admitted,
+    after,
+    failure,
+    hop,
+    settled,
+    signal,
+    task,
+)
+
+__all__ = ["HistoryContract"]
+
+
+class HistoryContract:
+    """What is told of settled tasks."""
+
+    async def test_tasks_are_told_with_their_signals_in_the_order_in_which_they_settled(self, store: Store) -> None:
+        state = await admitted(store)
+        first = hop(state)
+        await store.commit([first])
+        await store.commit([hop(after(state, first), ended=COMPLETED)])
+
+        one, two = await store.tasks("", "run")
+
+        assert one.settled == settled(task(0))
+        assert (one.input, list(one.outputs)) == (signal(0), [signal(1, producer=0)])
+        assert two.settled == settled(task(1, of=1))
+        assert (two.input, list(two.outputs)) == (signal(1, producer=0), [signal(2, producer=1)])
+
+    async def test_a_retried_task_has_a_record_in_each_attempt(self, store: Store) -> None:
+        state = await admitted(store)
+        await store.commit([failure(state)])
+        taken = await store.take("", "run", "other", statuses=["failed"], dead=())
+        assert taken is not None
+        await store.commit([hop(taken, ended=COMPLETED)])
+
+        one, two = await store.tasks("", "run")
+
+        assert (one.settled.status, one.settled.error, list(one.outputs)) == ("failed", BOOM, [])
+        assert (two.settled.status, two.settled.error, len(two.outputs)) == ("done", None, 1)
+        assert await store.tasks("", "run", 2) == [two]
+        assert await store.tasks("", "run", 3) == []
+
+    async def test_a_task_may_have_no_input(self, store: Store) -> None:
+        state = await admitted(store)
+        delta = hop(state)
+        delta.history = [settled(task(0, of=None))]
+        await store.commit([delta])
+
+        [one] = await store.tasks("", "run")
+
+        assert one.input is None

@@ -1,3 +1,4 @@
+import asyncio
 import threading
 from collections.abc import Callable
 
@@ -50,45 +51,50 @@ def start() -> Callable[..., tuple[Heartbeat, list[StoreError], threading.Event]
 Start = Callable[..., tuple[Heartbeat, list[StoreError], threading.Event]]
 
 
-def test_it_beats_until_it_is_stopped(start: Start) -> None:
+async def test_it_beats_until_it_is_stopped(start: Start) -> None:
     heart = Heart(True)  # noqa: FBT003 - what a beat answers
     heartbeat, lost, _ = start(heart)
-    assert heart.enough.wait(10)
+    assert await asyncio.to_thread(heart.enough.wait, 10)
     heartbeat.stop()
+    await heartbeat.wait_stopped()
     beats = heart.beats
     heartbeat.stop()
+    await heartbeat.wait_stopped()
 
     assert (lost, heart.beats) == ([], beats)
 
 
-def test_it_survives_beats_that_fail_within_the_lease(start: Start) -> None:
+async def test_it_survives_beats_that_fail_within_the_lease(start: Start) -> None:
     heart = Heart(StoreError("busy"), StoreError("busy"), True)  # noqa: FBT003
     heartbeat, lost, _ = start(heart, lease=5.0)
-    assert heart.enough.wait(10)
+    assert await asyncio.to_thread(heart.enough.wait, 10)
     heartbeat.stop()
+    await heartbeat.wait_stopped()
 
     assert lost == []
 
 
-def test_it_tells_before_the_lease_ends_that_it_cannot_be_renewed(start: Start) -> None:
+async def test_it_tells_before_the_lease_ends_that_it_cannot_be_renewed(start: Start) -> None:
     heartbeat, lost, told = start(Heart(StoreError("no connection")))
-    assert told.wait(10)
+    assert await asyncio.to_thread(told.wait, 10)
     heartbeat.stop()
+    await heartbeat.wait_stopped()
 
     assert [str(error) for error in lost] == ["no connection"]
 
 
-def test_it_tells_at_once_that_its_row_is_gone(start: Start) -> None:
+async def test_it_tells_at_once_that_its_row_is_gone(start: Start) -> None:
     heart = Heart(False)  # noqa: FBT003 - what a beat answers
     heartbeat, lost, told = start(heart, lease=5.0)
-    assert told.wait(10)
+    assert await asyncio.to_thread(told.wait, 10)
     heartbeat.stop()
+    await heartbeat.wait_stopped()
 
     assert heart.beats == 1
     assert "not known" in str(lost[0])
 
 
-def test_it_stops_when_nobody_wants_it_any_more(start: Start) -> None:
+async def test_it_stops_when_nobody_wants_it_any_more(start: Start) -> None:
     wanted = threading.Event()
     wanted.set()
     heartbeat, lost, _ = start(Heart(True), wanted=wanted.is_set)  # noqa: FBT003
@@ -97,3 +103,23 @@ def test_it_stops_when_nobody_wants_it_any_more(start: Start) -> None:
 
     assert not heartbeat._thread.is_alive()
     assert lost == []
+
+
+async def test_a_beat_that_hangs_in_the_driver_does_not_hold_up_the_loss() -> None:
+    answered = threading.Event()
+
+    class Hanging(StoreWrapper):
+        def beat(self, worker_id: str, lease: float) -> bool:
+            return answered.wait(60)
+
+    lost: asyncio.Future[StoreError] = asyncio.get_running_loop().create_future()
+    store = Hanging(MemoryStore())
+    heartbeat = Heartbeat(store, "w", lease=0.2, interval=0.01, wanted=lambda: True, lost=lost.set_result)
+    heartbeat.start()
+    error = await lost
+    still_hanging = heartbeat._thread.is_alive()
+    answered.set()
+    await heartbeat.wait_stopped()
+
+    assert still_hanging
+    assert "has not answered a heartbeat in time" in str(error)

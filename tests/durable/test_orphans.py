@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import pytest
 
@@ -36,8 +37,8 @@ class Unreliable(StoreWrapper):
         self._answer("commit")
         return await super().commit(deltas)
 
-    async def claim(self, scope: str, worker_id: str, *, dead: Collection[str], limit: int) -> list[RunState]:
-        states = await super().claim(scope, worker_id, dead=dead, limit=limit)
+    async def claim(self, scope: str, worker_id: str, *, dead: Collection[str], **how: Any) -> list[RunState]:
+        states = await super().claim(scope, worker_id, dead=dead, **how)
         if states:
             self._answer("claim")
         return states

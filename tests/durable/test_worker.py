@@ -164,9 +164,9 @@ async def test_a_living_workers_runs_are_left_alone(stores: Reopen) -> None:
 class Forgetful(StoreWrapper):
     """Says that every other worker is long dead."""
 
-    async def claim(self, scope: str, worker_id: str, *, dead: Collection[str], limit: int) -> list[RunState]:
+    async def claim(self, scope: str, worker_id: str, *, dead: Collection[str], **how: Any) -> list[RunState]:
         everybody = {worker.worker_id for worker in await self.inner.workers()} - {worker_id}
-        return await super().claim(scope, worker_id, dead=everybody, limit=limit)
+        return await super().claim(scope, worker_id, dead=everybody, **how)
 
 
 async def test_the_run_of_a_zombie_raises_and_changes_nothing(stores: Reopen) -> None:
@@ -349,11 +349,11 @@ class Fragile(StoreWrapper):
     refused = 0
     error: Exception = StoreError("no connection")
 
-    async def claim(self, scope: str, worker_id: str, *, dead: Collection[str], limit: int) -> list[RunState]:
+    async def claim(self, scope: str, worker_id: str, *, dead: Collection[str], **how: Any) -> list[RunState]:
         if self.refused:
             self.refused -= 1
             raise self.error
-        return await super().claim(scope, worker_id, dead=dead, limit=limit)
+        return await super().claim(scope, worker_id, dead=dead, **how)
 
 
 @pytest.mark.parametrize("error", [StoreError("no connection"), Boom("a bug")])

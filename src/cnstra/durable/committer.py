@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
+from random import Random
 from typing import TYPE_CHECKING, final
 
 from cnstra.core.eager import start_eagerly
@@ -35,15 +35,23 @@ class Committer:
         max_staleness: How many seconds a delta that nobody waits for may stay unwritten.
         max_pending: How many runs may have such a delta before new ones are waited for.
         run_finished: Called when a run has ended.
+        random: For the pauses between tries.
     """
 
     def __init__(
-        self, store: Store, *, max_staleness: float, max_pending: int, run_finished: Callable[[RunRecorder], None]
+        self,
+        store: Store,
+        *,
+        max_staleness: float,
+        max_pending: int,
+        run_finished: Callable[[RunRecorder], None],
+        random: Random | None = None,
     ) -> None:
         self._store = store
         self._gathering = max_staleness / 2  # half of what is allowed is for gathering, the other half for writing
         self._max_pending = max_pending
         self._run_finished = run_finished
+        self._random = random or Random()  # noqa: S311 - jitter, not a secret
         self._loop = asyncio.get_running_loop()
         self._context = copy_context()
         self._urgent: dict[Pending, None] = {}
@@ -194,7 +202,7 @@ class Committer:
             try:
                 return await self._store.commit(deltas)
             except StoreError:
-                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+                await asyncio.sleep(pause * self._random.uniform(0.5, 1.0))
                 pause = min(pause * 2, _MAX_PAUSE)
         return await self._store.commit(deltas)
 

@@ -8,10 +8,94 @@ import secrets
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol, final
+from weakref import WeakValueDictionary
 
 from cnstra.persist.records import WorkerRecord
 
-__all__ = ["dead_workers", "new_stimulation_id", "new_worker_id", "this_host", "this_process"]
+__all__ = [
+    "Host",
+    "Living",
+    "ThisProcess",
+    "dead_workers",
+    "new_stimulation_id",
+    "new_worker_id",
+    "this_host",
+    "this_process",
+]
+
+
+class Living(Protocol):
+    """Something that can tell whether it still works."""
+
+    def is_alive(self) -> bool:
+        """Whether it does."""
+        ...
+
+
+class Host(Protocol):
+    """What a worker must know of its process and its machine; a simulation has hosts of its own."""
+
+    def new_worker_id(self) -> str:
+        """Return a name that no other worker has."""
+        ...
+
+    def record(self, worker_id: str) -> WorkerRecord:
+        """Return the row of a worker that starts here and now."""
+        ...
+
+    def enter(self, worker_id: str, worker: Living) -> bool:
+        """Take note of a worker that has opened; return ``False`` if there was one of this name here already."""
+        ...
+
+    def leave(self, worker_id: str, worker: Living) -> None:
+        """Take note that a worker has closed."""
+
+    def dead(self, workers: Iterable[WorkerRecord]) -> set[str]:
+        """Return those of *workers* that are known to be gone, however long their leases last."""
+        ...
+
+
+_here: WeakValueDictionary[str, Living] = WeakValueDictionary()
+"""The workers of this process, by id: one that was dropped without being closed is dead although its process lives."""
+
+
+@final
+class ThisProcess:
+    """The process that asks, on its machine."""
+
+    def new_worker_id(self) -> str:
+        """Return a name that no other worker has."""
+        return new_worker_id()
+
+    def record(self, worker_id: str) -> WorkerRecord:
+        """Return the row of a worker that starts here and now."""
+        return this_process(worker_id)
+
+    def enter(self, worker_id: str, worker: Living) -> bool:
+        """Take note of a worker that has opened; return ``False`` if there was one of this name here already."""
+        is_first = worker_id not in _here
+        _here[worker_id] = worker
+        return is_first
+
+    def leave(self, worker_id: str, worker: Living) -> None:
+        """Take note that a worker has closed."""
+        if _here.get(worker_id) is worker:
+            del _here[worker_id]
+
+    def dead(self, workers: Iterable[WorkerRecord]) -> set[str]:
+        """Return the workers of this machine whose process is gone, and those that this process has dropped."""
+        rows = list(workers)
+        host, pid = this_host(), os.getpid()
+        dropped = {
+            row.worker_id for row in rows if row.host == host and row.pid == pid and not _lives_here(row.worker_id)
+        }
+        return dead_workers(rows) | dropped
+
+
+def _lives_here(worker_id: str) -> bool:
+    worker = _here.get(worker_id)
+    return worker is not None and worker.is_alive()
 
 
 def new_worker_id() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, final
 
-from cnstra.persist.records import RunFilter
+from cnstra.persist.records import RunFilter, RunStatus
 
 if TYPE_CHECKING:
     from cnstra.durable.live import LiveRuns
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Orphans"]
 
 _PAGE = 100
-_RUNNING: Final = RunFilter(statuses=("running",))
+_RUNNING: Final[RunFilter] = RunFilter(statuses=frozenset[RunStatus](("running",)))
 
 
 @final

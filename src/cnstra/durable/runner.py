@@ -21,6 +21,7 @@ from cnstra.durable.resuming import Reviver
 from cnstra.durable.retention import DEFAULT_RETENTION, FINAL_STATUSES, RetentionPolicy
 from cnstra.durable.run_options import RunOptions, named_route
 from cnstra.durable.stored import StoredRuns
+from cnstra.durable.surroundings import REAL, Surroundings
 from cnstra.durable.views import RunInfo, run_info
 from cnstra.durable.worker import Worker
 from cnstra.errors import GraphError, RunExists, RunNotFound, RunNotReady
@@ -88,6 +89,7 @@ class DurableRunner(StoredRuns):
         grace: float = 10.0,
         stimulation_context: Callable[[str, Any], Any] | None = None,
         handle_sigterm: bool = True,
+        _surroundings: Surroundings = REAL,
     ) -> None:
         if not isinstance(cns, CNS) or not isinstance(registry, CNSPersistOptionsRegistry):
             raise GraphError(f"DurableRunner takes a CNS, then a registry, not {cns!r} and {registry!r}")
@@ -111,6 +113,7 @@ class DurableRunner(StoredRuns):
             retention=retention,
             grace=grace,
             handle_sigterm=handle_sigterm,
+            surroundings=_surroundings,
         )
         super().__init__(worker, scope or "")
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, final
 
 from cnstra.durable.committer import Committer
-from cnstra.durable.heartbeat import Heartbeat
-from cnstra.durable.identity import dead_workers, new_worker_id, this_process
+from cnstra.durable.heartbeat import Pulse
 from cnstra.durable.live import LiveRuns
 from cnstra.durable.orphans import Orphans
 from cnstra.durable.ownership import Ownership
 from cnstra.durable.recorder import SHUTDOWN, RunRecorder
 from cnstra.durable.retention import Retention, RetentionPolicy
+from cnstra.durable.surroundings import REAL, Surroundings
 from cnstra.durable.termination import Termination
 from cnstra.errors import CNSError, StimulationAborted, StoreError
 
@@ -34,9 +33,6 @@ _ALL = 1 << 31
 _RETENTION_EVERY = 3600.0
 _MAX_PENDING = 1000
 
-_here: weakref.WeakValueDictionary[str, Worker] = weakref.WeakValueDictionary()
-"""The workers of this process, by id: one that was dropped without being closed is dead although its process lives."""
-
 
 @final
 class Worker:
@@ -52,6 +48,7 @@ class Worker:
         retention: See `DurableRunner`.
         grace: See `DurableRunner`.
         handle_sigterm: See `DurableRunner`.
+        surroundings: Where it is.
 
     Attributes:
         accepts: Whether it is open and takes work.
@@ -70,6 +67,7 @@ class Worker:
         retention: RetentionPolicy,
         grace: float,
         handle_sigterm: bool,
+        surroundings: Surroundings = REAL,
     ) -> None:
         self.store = store
         self.worker_id = worker_id or ""  # one that is made is made by `open`: the process may be forked before that
@@ -82,12 +80,13 @@ class Worker:
         self._retention = Retention(retention)
         self._grace = grace
         self._handle_sigterm = handle_sigterm
+        self._surroundings = surroundings
         self.accepts = False
         self.ownership = Ownership()
         self.live = LiveRuns()
         self._closing: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
-        self._heartbeat: Heartbeat | None = None
+        self._pulse: Pulse | None = None
         self._termination: Termination | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -108,19 +107,20 @@ class Worker:
             raise CNSError("this runner was opened before; make another one")
         self._loop = asyncio.get_running_loop()
         if not self._is_named:
-            self.worker_id = new_worker_id()
+            self.worker_id = self._surroundings.host.new_worker_id()
         self._orphans = Orphans(self.store, self._scope, self.worker_id, self.live, self.ownership)
-        self._record = this_process(self.worker_id)
+        self._record = self._surroundings.host.record(self.worker_id)
         await self.store.open()
         try:
             self.committer = Committer(
-                self.store, max_staleness=self._max_staleness, max_pending=_MAX_PENDING, run_finished=self._run_finished
+                self.store,
+                max_staleness=self._max_staleness,
+                max_pending=_MAX_PENDING,
+                run_finished=self._run_finished,
+                random=self._surroundings.random,
             )
             dead = await self.dead(itself=False)
-            is_back = self._is_named and self.worker_id not in _here
-            await self.store.add_worker(self._record, self._lease)
-            _here[self.worker_id] = self
-            self._heartbeat = Heartbeat(
+            self._pulse = self._surroundings.pulse(
                 self.store,
                 self.worker_id,
                 lease=self._lease,
@@ -128,7 +128,9 @@ class Worker:
                 wanted=self._has_loop,
                 lost=self._lose_from_thread,
             )
-            self._heartbeat.start()
+            await self.store.add_worker(self._record, self._lease)
+            is_back = self._surroundings.host.enter(self.worker_id, self) and self._is_named
+            self._pulse.start()
             self._termination = Termination(self.close)
             if self._handle_sigterm:
                 self._termination.install()
@@ -147,14 +149,7 @@ class Worker:
         Args:
             itself: Name this worker, too: it asks for runs that it does not run.
         """
-        workers = await self.store.workers()
-        gone = dead_workers(workers)
-        mine = self._record
-        gone.update(
-            worker.worker_id
-            for worker in workers
-            if worker.host == mine.host and worker.pid == mine.pid and not _lives_here(worker.worker_id)
-        )
+        gone = self._surroundings.host.dead(await self.store.workers())
         return gone | {self.worker_id} if itself else gone - {self.worker_id}
 
     async def _recover(self, dead: set[str], limit: int = _CLAIM) -> None:
@@ -243,16 +238,16 @@ class Worker:
         await self._stop_runs()
         try:
             await self.committer.drain()
-            if self._heartbeat is not None:
-                await asyncio.to_thread(self._heartbeat.stop)
+            if self._pulse is not None:
+                self._pulse.stop()
+                await self._pulse.wait_stopped()
             await self._sign_off()
         except StoreError as error:
             logger.warning("worker %s could not sign off: %s", self.worker_id, error)
         finally:
-            if self._heartbeat is not None:
-                self._heartbeat.stop()
-            if _here.get(self.worker_id) is self:
-                del _here[self.worker_id]
+            if self._pulse is not None:
+                self._pulse.stop()
+            self._surroundings.host.leave(self.worker_id, self)
             if self._termination is not None and self._termination.requested is None:
                 self._termination.remove()
             await self.store.close()
@@ -285,8 +280,3 @@ class Worker:
             body.cancel()
         if bodies:
             await asyncio.wait(bodies, timeout=1.0)
-
-
-def _lives_here(worker_id: str) -> bool:
-    worker = _here.get(worker_id)
-    return worker is not None and worker.is_alive()

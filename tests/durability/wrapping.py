@@ -119,6 +119,9 @@ class StoreWrapper:
     async def get(self, scope: str, stimulation_id: str) -> RunRecord | None:
         return await self.around("get", partial(self.inner.get, scope, stimulation_id))
 
+    async def peek(self, scope: str, stimulation_id: str) -> RunState | None:
+        return await self.around("peek", partial(self.inner.peek, scope, stimulation_id))
+
     async def attempts(self, scope: str, stimulation_id: str) -> list[AttemptRecord]:
         return await self.around("attempts", partial(self.inner.attempts, scope, stimulation_id))
 

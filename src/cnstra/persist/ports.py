@@ -179,6 +179,14 @@ class Store(Protocol):
         """Return the run, or ``None``."""
         ...
 
+    async def peek(self, scope: str, stimulation_id: str) -> RunState | None:
+        """Return the run as taking it would, but as it is: nobody owns it more than before; ``None`` if it is unknown.
+
+        Raises:
+            StoreError: Also if something of the run cannot be read; the message says what.
+        """
+        ...
+
     async def attempts(self, scope: str, stimulation_id: str) -> list[AttemptRecord]:
         """Return the attempts of a run by number; an unknown run has none."""
         ...

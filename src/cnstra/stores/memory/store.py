@@ -250,6 +250,12 @@ class MemoryStore:
             run = self._shelf.find(scope, stimulation_id)
             return None if run is None else run.record()
 
+    async def peek(self, scope: str, stimulation_id: str) -> RunState | None:
+        """Return the run as taking it would, without taking it."""
+        with self._lock:
+            run = self._shelf.find(scope, stimulation_id)
+            return None if run is None else run.state()
+
     async def attempts(self, scope: str, stimulation_id: str) -> list[AttemptRecord]:
         """Return the attempts of a run by number."""
         with self._lock:

@@ -67,3 +67,20 @@ class TakeContract:
 
         assert await store.settle("", "run", "aborted", dead=())
         assert await store.attempts("", "run") == []
+
+    async def test_a_look_at_a_run_shows_what_taking_it_would_give_and_takes_nothing(self, store: Store) -> None:
+        state = await admitted(store)
+        await store.commit([failure(state)])
+
+        seen = await store.peek("", "run")
+        taken = await store.take("", "run", "other", statuses=["failed"], dead=())
+
+        assert seen is not None
+        assert taken is not None
+        assert (seen.run.status, seen.run.attempt_number, seen.run.fence) == ("failed", 1, 1)
+        assert seen.tasks == (task(0)._replace(failure=BOOM),)
+        assert (seen.key, seen.sequence, seen.signals) == (taken.key, taken.sequence, taken.signals)
+        assert (seen.next_task, seen.next_signal, seen.contexts) == (taken.next_task, taken.next_signal, taken.contexts)
+
+    async def test_a_look_at_an_unknown_run_shows_nothing(self, store: Store) -> None:
+        assert await store.peek("", "nobody") is None

@@ -6,12 +6,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
+from itertools import chain
 from random import Random
 from typing import TYPE_CHECKING, final
 
 from cnstra.core.eager import start_eagerly
 from cnstra.durable.recorder import Pending, RunRecorder
 from cnstra.errors import Fenced, StoreError
+from cnstra.persist.ports import PromptStore
 
 if TYPE_CHECKING:
     from cnstra.persist.delta import Delta
@@ -51,6 +53,7 @@ class Committer:
         self._gathering = max_staleness / 2  # half of what is allowed is for gathering, the other half for writing
         self._max_pending = max_pending
         self._run_finished = run_finished
+        self._prompt = store if isinstance(store, PromptStore) else None
         self._random = random or Random()  # noqa: S311 - jitter, not a secret
         self._loop = asyncio.get_running_loop()
         self._context = copy_context()
@@ -125,26 +128,42 @@ class Committer:
             self._loop.call_soon(self._start_writer)
 
     def _start_writer(self) -> None:
+        if self._prompt is not None and self._write_now(self._prompt):
+            return
         # Eagerly: the store gets the first batch in this round of the event loop, and not in the next one.
         self._writer = start_eagerly(self._loop, self._write(), self._context.copy())
 
+    def _write_now(self, store: PromptStore) -> bool:
+        """Write what has come in, without giving the event loop away, if the store can; tell whether it is done."""
+        try:
+            applied = store.commit_now([pending.delta for pending in chain(self._urgent, self._patient)])
+        except Exception:  # noqa: BLE001 - the writer tries again, and deals with it
+            return False
+        if applied is None:
+            return False
+        batch = self._take()
+        self._writing = False  # what the released runs write goes into the next transaction
+        self._release_now(_waiters_of(batch, applied))
+        return True
+
+    def _take(self) -> list[Pending]:
+        """Take out what is to be written; what comes now is gathered for the next transaction."""
+        batch = [*self._urgent, *self._patient]
+        self._urgent.clear()
+        self._patient.clear()
+        self._stop_timer()
+        for pending in batch:
+            pending.recorder.pending = None
+        return batch
+
     async def _write(self) -> None:
         try:
-            while self._urgent:
-                batch = list(self._urgent)
-                batch.extend(self._patient)
-                self._urgent.clear()
-                self._patient.clear()
-                self._stop_timer()
-                for pending in batch:
-                    pending.recorder.pending = None  # what comes now is gathered for the next transaction
-                await self._write_batch(batch)
-                # What the released runs do now goes into one transaction with what came in meanwhile. If that were
-                # written first, two batches would take turns for ever, each held up by the other's handlers.
-                await asyncio.sleep(0)
+            await self._write_batch(self._take())
         finally:
             self._writing = False
             self._writer = None
+            # What the released runs do now goes into one transaction with what came in meanwhile. If that were
+            # written first, two batches would take turns for ever, each held up by the other's handlers.
             if self._urgent:
                 self._write_soon()
             elif self._patient:
@@ -156,13 +175,7 @@ class Committer:
         except Exception as error:  # noqa: BLE001 - whatever it is, no run may wait for ever for its write
             await self._write_apart(batch, _as_store_error(error, self._store.label))
             return
-        waiters: deque[Callable[[], None]] = deque()
-        for pending, was_applied in zip(batch, applied, strict=True):
-            if was_applied:
-                waiters.extend(pending.waiters)
-            else:
-                _fence_off(pending)
-        self._release(waiters)
+        self._release(_waiters_of(batch, applied))
 
     async def _write_apart(self, batch: Sequence[Pending], error: StoreError) -> None:
         """Find out which of *batch* the store refuses: the others must not fail with it."""
@@ -205,6 +218,17 @@ class Committer:
                 await asyncio.sleep(pause * self._random.uniform(0.5, 1.0))
                 pause = min(pause * 2, _MAX_PAUSE)
         return await self._store.commit(deltas)
+
+
+def _waiters_of(batch: Sequence[Pending], applied: Sequence[bool]) -> deque[Callable[[], None]]:
+    """Return who waits for what was applied, and stop the runs that are this worker's no longer."""
+    waiters: deque[Callable[[], None]] = deque()
+    for pending, was_applied in zip(batch, applied, strict=True):
+        if was_applied:
+            waiters.extend(pending.waiters)
+        else:
+            _fence_off(pending)
+    return waiters
 
 
 def _fence_off(pending: Pending) -> None:

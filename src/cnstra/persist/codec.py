@@ -41,13 +41,14 @@ class ValueCodec:
         PayloadError: If values of this type cannot be stored.
     """
 
-    __slots__ = ("_declared", "_decode", "_max_bytes", "_same", "_where")
+    __slots__ = ("_declared", "_decode", "_max_bytes", "_safe_bytes", "_same", "_where")
 
     def __init__(self, declared: Any, where: Callable[[], str], strictness: Strictness, max_bytes: int) -> None:
         self._declared = Any if declared is None or declared is object else declared
         self._where = where
         self._same = strictness.same
         self._max_bytes = max_bytes
+        self._safe_bytes = min(max_bytes, _SHALLOW)
         try:
             self._decode = msgspec.json.Decoder(self._declared, dec_hook=_from_plain).decode
             foreign = next(_foreign_types(msgspec.inspect.type_info(self._declared)), None)
@@ -69,7 +70,8 @@ class ValueCodec:
             self._refuse(_write_failure(value, error), error)
         if not kept:
             self._refuse(self._change(value, data))
-        self._require_bounded(data)
+        if len(data) > self._safe_bytes:
+            self._require_bounded(data)
         return data
 
     def decode(self, data: bytes) -> Any:

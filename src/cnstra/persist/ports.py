@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from cnstra.persist.delta import Delta
 from cnstra.persist.records import (
@@ -22,7 +22,7 @@ from cnstra.persist.records import (
     WorkerRecord,
 )
 
-__all__ = ["EVERY_RUN", "HopTransaction", "Store"]
+__all__ = ["EVERY_RUN", "HopTransaction", "PromptStore", "Store"]
 
 EVERY_RUN = RunFilter()
 
@@ -232,5 +232,17 @@ class Store(Protocol):
 
         Raises:
             StoreError: When entered, if the store cannot do it.
+        """
+        ...
+
+
+@runtime_checkable
+class PromptStore(Protocol):
+    """What a store may offer besides: commits that are over before an event loop would notice."""
+
+    def commit_now(self, deltas: Sequence[Delta]) -> list[bool] | None:
+        """Do as `Store.commit` in the calling thread, the event loop's, if that takes a millisecond or two.
+
+        Return ``None``, with nothing changed, if it may take longer or cannot be done so; then `Store.commit` is next.
         """
         ...

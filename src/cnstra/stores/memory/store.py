@@ -117,6 +117,10 @@ class MemoryStore:
 
     async def commit(self, deltas: Sequence[Delta]) -> list[bool]:
         """Apply *deltas*; tell for each whether it was applied."""
+        return self.commit_now(deltas)
+
+    def commit_now(self, deltas: Sequence[Delta]) -> list[bool]:
+        """Apply *deltas*, without an event loop."""
         now = self._clock()
         with self._lock:
             applied = [self._commit(delta, now) for delta in deltas]

@@ -74,6 +74,7 @@ def connect_writer(path: Path, busy_timeout: float, synchronous: Synchronous) ->
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
         _migrate(connection, path)
+        connection.execute("PRAGMA busy_timeout = 0")  # who begins a transaction waits for the lock, or does not
     except BaseException:
         connection.close()
         raise

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import TypeAlias, TypeVar, cast, final
 
 from cnstra.errors import StoreError
+from cnstra.stores.sqlite.pace import Pace
 
-__all__ = ["DatabaseThread", "Job", "each", "together"]
+__all__ = ["DatabaseThread", "Job", "Together", "each"]
 
 T = TypeVar("T")
+_LOCK_PAUSES = (0.001, 0.002, 0.005, 0.01, 0.025)
+"""How long to wait before asking again for the lock that another process holds, in seconds; the last one repeats."""
 Explain: TypeAlias = Callable[[BaseException], BaseException]
 
 
@@ -60,34 +64,65 @@ def each(connection: sqlite3.Connection, jobs: Sequence[Job], explain: Explain) 
             job.settle(result)
 
 
-def together(connection: sqlite3.Connection, jobs: Sequence[Job], explain: Explain) -> None:
-    """Do all jobs in one transaction, so that they share its fsync; if one fails, do each in one of its own."""
-    try:
-        with _transaction(connection):
-            results = [job.work(connection) for job in jobs]
-    except BaseException as error:  # noqa: BLE001 - whatever it is, its waiters get it
-        # A lock, a full disk, a broken file: that befalls all of them. Anything else is the fault of one.
-        if len(jobs) == 1 or isinstance(error, sqlite3.OperationalError):
-            for job in jobs:
-                job.settle(None, explain(error))
+@final
+class Together:
+    """Does jobs in transactions.
+
+    Args:
+        busy_timeout: For how many seconds to wait for other processes that write.
+        pace: Told how long each transaction has taken, from its begin to its commit.
+    """
+
+    def __init__(self, busy_timeout: float, pace: Pace) -> None:
+        self._busy_timeout = busy_timeout
+        self._pace = pace
+
+    def __call__(self, connection: sqlite3.Connection, jobs: Sequence[Job], explain: Explain) -> None:
+        """Do all jobs in one transaction, so that they share its fsync; if one fails, do each in one of its own."""
+        try:
+            with self.transaction(connection, self._busy_timeout):
+                results = [job.work(connection) for job in jobs]
+        except BaseException as error:  # noqa: BLE001 - whatever it is, its waiters get it
+            # A lock, a full disk, a broken file: that befalls all of them. Anything else is the fault of one.
+            if len(jobs) == 1 or isinstance(error, sqlite3.OperationalError):
+                for job in jobs:
+                    job.settle(None, explain(error))
+                return
+        else:
+            for job, result in zip(jobs, results, strict=True):
+                job.settle(result)
             return
-    else:
-        for job, result in zip(jobs, results, strict=True):
-            job.settle(result)
-        return
-    for job in jobs:
-        together(connection, [job], explain)
+        for job in jobs:
+            self(connection, [job], explain)
+
+    @contextmanager
+    def transaction(self, connection: sqlite3.Connection, wait: float) -> Iterator[None]:
+        """Begin, and wait so many seconds for the lock; then commit, or roll back after an error."""
+        _begin(connection, wait)
+        started = time.perf_counter()
+        try:
+            yield
+            connection.execute("COMMIT")
+        finally:
+            self._pace.note(time.perf_counter() - started)
+            if connection.in_transaction:  # else it is committed, or the error has rolled it back already
+                connection.execute("ROLLBACK")
 
 
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:  # else it is committed, or the error has rolled it back already
-            connection.execute("ROLLBACK")
+def _begin(connection: sqlite3.Connection, wait: float) -> None:
+    """Begin a transaction that may write; SQLite itself does not wait, so that it never holds up an event loop."""
+    deadline = time.monotonic() + wait
+    pauses = iter(_LOCK_PAUSES)
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            left = deadline - time.monotonic()
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or left <= 0:
+                raise
+            time.sleep(min(next(pauses, _LOCK_PAUSES[-1]), left))
+        else:
+            return
 
 
 @final
@@ -98,7 +133,7 @@ class DatabaseThread:
         name: Of the thread, for debuggers and for errors.
         connect: Opens the connection, in the thread.
         disconnect: Closes it, in the thread.
-        serve: How waiting jobs are done: `each` or `together`.
+        serve: How waiting jobs are done: `each` or a `Together`.
         explain: Turns what the driver raises into what the waiter gets.
     """
 
@@ -118,6 +153,9 @@ class DatabaseThread:
         self._explain = explain
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._busy = threading.Lock()
+        """Held by whoever uses the connection: the thread while it serves, or a caller of `run_here`."""
 
     async def open(self) -> None:
         """Start the thread and connect in it."""
@@ -149,12 +187,24 @@ class DatabaseThread:
         self._jobs.put(job)
         return cast("asyncio.Future[T]", job.future)
 
+    @contextmanager
+    def borrowed(self) -> Iterator[sqlite3.Connection | None]:
+        """Use the connection in the calling thread; ``None`` if it is in use, or something waits for it."""
+        if self._thread is None or not self._jobs.empty() or not self._busy.acquire(blocking=False):
+            yield None
+            return
+        try:
+            yield self._connection
+        finally:
+            self._busy.release()
+
     def _main(self, opened: Job, jobs: SimpleQueue[Job]) -> None:
         try:
             connection = self._connect()
         except BaseException as error:  # noqa: BLE001 - its waiter gets it
             opened.settle(None, self._explain(error))
             return
+        self._connection = connection
         opened.settle(None)
         last = None
         while last is None:
@@ -169,5 +219,6 @@ class DatabaseThread:
             waiting.append(jobs.get())
         last = waiting.pop() if waiting[-1].is_last else None
         if waiting:
-            self._serve(connection, waiting, self._explain)
+            with self._busy:
+                self._serve(connection, waiting, self._explain)
         return last

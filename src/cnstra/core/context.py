@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from cnstra.core.generics import C, G, PaddedGeneric
-from cnstra.errors import PayloadError, UnknownName
+from cnstra.errors import CNSError, PayloadError, UnknownName
 
 if TYPE_CHECKING:
     from cnstra.core.abort import AbortSignal
@@ -233,6 +233,24 @@ class HandlerContext(PaddedGeneric, Generic[C, G]):
         except AttributeError:
             self._activation_id: str = os.urandom(16).hex()
             return self._activation_id
+
+    @property
+    def connection(self) -> Any:
+        """The database connection on which this hop commits, with a transaction begun: for ``transactional=True``.
+
+        A ``sqlite3.Connection`` on a `SqliteStore`, a ``psycopg.AsyncConnection`` on a `PostgresStore`. It is the
+        handler's until the handler is over; it must not be committed or rolled back there.
+
+        Raises:
+            CNSError: If the handler is not declared with ``transactional=True``, or the run is not durable.
+        """
+        record = None if self._activation is None else self._activation.record
+        if record is None or record.connection is None:
+            raise CNSError(
+                f"{self._subscriber.describe()} has no ctx.connection: declare its dendrite with transactional=True, "
+                "and run it by a DurableRunner; the connection is there until the handler is over"
+            )
+        return record.connection
 
     @property
     def attempt_number(self) -> int:

@@ -124,6 +124,7 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
         response: Callable[[P], HandlerReturn],
         *,
         in_thread: bool = False,
+        transactional: bool = False,
     ) -> Self: ...
     @overload
     def dendrite(
@@ -132,6 +133,7 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
         response: Callable[[P, A], HandlerReturn],
         *,
         in_thread: bool = False,
+        transactional: bool = False,
     ) -> Self: ...
     @overload
     def dendrite(
@@ -140,6 +142,7 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
         response: Callable[[P, A, HandlerContext[C, G]], HandlerReturn],
         *,
         in_thread: bool = False,
+        transactional: bool = False,
     ) -> Self: ...
     @overload
     def dendrite(
@@ -148,18 +151,28 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
         response: Callable[[], HandlerReturn],
         *,
         in_thread: bool = False,
+        transactional: bool = False,
     ) -> Self: ...
     @overload  # for lambdas: mypy finds no payload type for one that takes several
     def dendrite(
-        self, collateral: Sequence[Collateral[Any]], response: Handler[object, A, C, G], *, in_thread: bool = False
+        self,
+        collateral: Sequence[Collateral[Any]],
+        response: Handler[object, A, C, G],
+        *,
+        in_thread: bool = False,
+        transactional: bool = False,
     ) -> Self: ...
     @overload
     def dendrite(
-        self, collateral: Collateral[P] | Sequence[Collateral[P]], *, in_thread: bool = False
+        self,
+        collateral: Collateral[P] | Sequence[Collateral[P]],
+        *,
+        in_thread: bool = False,
+        transactional: bool = False,
     ) -> HandlerDecorator[P, A, C, G]: ...
     @overload
     def dendrite(
-        self, collateral: Sequence[Collateral[Any]], *, in_thread: bool = False
+        self, collateral: Sequence[Collateral[Any]], *, in_thread: bool = False, transactional: bool = False
     ) -> HandlerDecorator[Any, A, C, G]: ...
     def dendrite(
         self,
@@ -167,6 +180,7 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
         response: Callable[..., Any] | None = None,
         *,
         in_thread: bool = False,
+        transactional: bool = False,
     ) -> Any:
         """Handle the signals of *collateral* with *response*; a list makes one dendrite for each of its members.
 
@@ -175,19 +189,22 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
             response: Takes ``()``, ``(payload)``, ``(payload, axon)`` or ``(payload, axon, ctx)`` and returns
                 ``None``, a signal, a list or tuple of signals, or an awaitable of these.
             in_thread: Run a blocking function in a thread.
+            transactional: In a durable run on SQLite or Postgres, give the handler ``ctx.connection``: what it writes
+                there and the outcome of its hop are one commit, so each happens exactly once or not at all.
 
         Returns:
             This neuron; without *response* a decorator that returns the function as it is.
 
         Raises:
-            GraphError: If *collateral* is no collateral, or *response* cannot be called as a handler.
+            GraphError: If *collateral* is no collateral, *response* cannot be called as a handler, or is transactional
+                and takes no ctx.
         """
         self._require_open()
         if response is not None:
-            return self._add(collateral, response, in_thread=in_thread)
+            return self._add(collateral, response, in_thread=in_thread, transactional=transactional)
 
         def declare(handler: Callable[..., Any]) -> Callable[..., Any]:
-            self._add(collateral, handler, in_thread=in_thread)
+            self._add(collateral, handler, in_thread=in_thread, transactional=transactional)
             return handler
 
         return declare
@@ -265,14 +282,12 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
             routes.append({"modality": modality, "afferent_paths": afferent_paths or {}})
         if not routes and default is None:
             raise GraphError(f"{where}: nothing to handle it with; give a modality or a default")
-        return self._add(
-            collateral, ModalityResponse(self.label, collateral.label, routes, default, output), in_thread=False
-        )
+        return self._add(collateral, ModalityResponse(self.label, collateral.label, routes, default, output))
 
     def _bind(self, collaterals: Mapping[str, Collateral[Any]], handlers: Mapping[str, Callable[..., Any]]) -> Self:
         self._require_open()  # a decorator may come long after the call that made it
         self._require_exhaustive(collaterals, handlers)
-        made = [self._made(collaterals[name], handlers[name], in_thread=False) for name in collaterals]
+        made = [self._made(collaterals[name], handlers[name]) for name in collaterals]
         self._dendrites.extend(made)
         return self
 
@@ -282,21 +297,27 @@ class Neuron(PaddedGeneric, Generic[A, C, G]):
         if missing or unknown:
             raise BindingError(self.label, missing, unknown)
 
-    def _add(self, collateral: Any, response: Callable[..., Any], *, in_thread: bool) -> Self:
+    def _add(
+        self, collateral: Any, response: Callable[..., Any], *, in_thread: bool = False, transactional: bool = False
+    ) -> Self:
         self._require_open()
         several = collateral if isinstance(collateral, (list, tuple)) else [collateral]
-        self._dendrites.extend([self._made(one, response, in_thread=in_thread) for one in several])
+        self._dendrites.extend(
+            [self._made(one, response, in_thread=in_thread, transactional=transactional) for one in several]
+        )
         return self
 
-    def _made(self, collateral: object, response: Callable[..., Any], *, in_thread: bool) -> Dendrite:
+    def _made(
+        self, collateral: object, response: Callable[..., Any], *, in_thread: bool = False, transactional: bool = False
+    ) -> Dendrite:
         where = f"a handler of neuron {self.label}"
         one = require_collateral(collateral, f"the collateral of {where}")
-        dendrite = Dendrite(one, response, f"{where} for {one.label}", in_thread=in_thread)
+        dendrite = Dendrite(one, response, f"{where} for {one.label}", in_thread=in_thread, transactional=transactional)
         self._require_stoppable(dendrite, self._max_duration)
         return dendrite
 
     def _require_stoppable(self, dendrite: Dendrite, max_duration: float | None) -> None:
-        if max_duration is not None and not dendrite.is_asynchronous:
+        if max_duration is not None and not dendrite.is_stoppable:
             raise GraphError(
                 f"neuron {self.label} has a max_duration, but its handler for {dendrite.collateral.label} is a plain "
                 "function, which cannot be stopped: make it a coroutine function, or give in_thread=True"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -69,6 +69,13 @@ class Recorder(Protocol):
 
     def failed(self, activation: Activation, error: Exception) -> Ticket | None:
         """Record a failure."""
+
+    def transact(self, activation: Activation, call: Callable[[], Any], /) -> Coroutine[Any, Any, Any]:
+        """Return a coroutine that runs *call*, the handler, inside the transaction in which its hop will commit.
+
+        It comes to what the handler returns, or raises what the handler raises; `settled` or `failed` follows.
+        """
+        ...
 
     def ended(self, outcome: BaseException | None) -> Ticket | None:
         """Record the end of the run: ``None`` if it completed, else what awaiting it will raise."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from time import time
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -114,7 +115,14 @@ class Starting(Frontier):
 
     def _call_guarded(self, activation: Activation) -> None:
         subscriber = activation.subscriber
-        if subscriber.dendrite.in_thread:
+        if subscriber.dendrite.transactional and self._recorder is not None:
+            if activation.record is not None:
+                activation.record.started = time()
+            awaitable = self._recorder.transact(activation, partial(self._invoke, activation))
+            if subscriber.neuron.max_duration is not None:
+                awaitable = bodies().limited(subscriber.neuron, awaitable)
+            self._launch(activation, awaitable)
+        elif subscriber.dendrite.in_thread:
             if activation.record is not None:
                 activation.record.started = time()
             self._launch(activation, bodies().in_thread(self, activation))

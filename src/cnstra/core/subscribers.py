@@ -19,7 +19,7 @@ __all__ = ["ASYNC", "GUARDED", "INPUTLESS", "Activation", "Subscriber", "TaskRec
 ASYNC = 4
 """A coroutine function with no limits of its own."""
 GUARDED = 5
-"""Anything with a concurrency limit, a time limit or a thread."""
+"""Anything with a concurrency limit, a time limit, a thread or a transaction."""
 
 INPUTLESS: Signal[Any] = Signal(Collateral(name="no input"), None)
 """Stands in the plain loop for the input of a task that was given without one."""
@@ -39,7 +39,7 @@ class Subscriber:
         self.axon = neuron.axon
         self.fn: Callable[..., Any] = dendrite.response
         self.arity = dendrite.arity
-        if limit is not None or neuron.max_duration is not None or dendrite.in_thread:
+        if limit is not None or neuron.max_duration is not None or dendrite.in_thread or dendrite.transactional:
             self.mode = GUARDED
         else:
             self.mode = ASYNC if dendrite.is_asynchronous else dendrite.arity
@@ -58,10 +58,12 @@ class TaskRecord(Protocol):
     Attributes:
         touched: Whether its handler used the neuron's context value.
         started: When its handler was called, in seconds since the epoch.
+        connection: The connection of its transaction, while its handler runs, if it is transactional.
     """
 
     touched: bool
     started: float
+    connection: Any
 
     @property
     def id(self) -> str:

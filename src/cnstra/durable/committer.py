@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextvars import copy_context
 from itertools import chain
 from random import Random
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 from cnstra.core.eager import start_eagerly
-from cnstra.durable.recorder import Pending, RunRecorder
+from cnstra.durable.gathering import Pending
+from cnstra.durable.recorder import RunRecorder
+from cnstra.durable.transacting import OpenTransaction
 from cnstra.errors import Fenced, StoreError
 from cnstra.persist.ports import PromptStore
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from cnstra.persist.ports import Store
 
 __all__ = ["Committer"]
+
+logger = logging.getLogger("cnstra")
 
 _TRIES = 6
 _FIRST_PAUSE = 0.05
@@ -61,6 +66,7 @@ class Committer:
         self._patient: dict[Pending, None] = {}  # in the order in which they were opened
         self._writing = False
         self._writer: asyncio.Task[None] | None = None
+        self._apart: set[asyncio.Task[None]] = set()  # transactions of handlers, on their way out
         self._timer: asyncio.TimerHandle | None = None
 
     # ---- what the recorders ask ------------------------------------------------------------------------------
@@ -90,12 +96,56 @@ class Committer:
 
     async def drain(self) -> None:
         """Return when everything that was submitted is written, or has failed."""
-        while self._urgent or self._patient or self._writing:
+        while self._urgent or self._patient or self._writing or self._apart:
             self._hurry()
-            if self._writer is not None:
-                await asyncio.wait([self._writer])
+            under_way = [*self._apart] if self._writer is None else [*self._apart, self._writer]
+            if under_way:
+                await asyncio.wait(under_way)
             else:
                 await asyncio.sleep(0)
+
+    # ---- transactions of handlers ----------------------------------------------------------------------------
+
+    async def begin(self) -> OpenTransaction:
+        """Open a transaction of the store for a handler."""
+        return await OpenTransaction.begin(self._store)
+
+    def write_in(self, transaction: OpenTransaction, pending: Pending, ended: Callable[[], None]) -> None:
+        """Commit *pending* in *transaction*, beside the writer, which may wait for that very transaction."""
+        self._urgent.pop(pending, None)
+        self._patient.pop(pending, None)
+        pending.recorder.pending = None
+        self._run_apart(self._write_in(transaction, pending), ended)
+
+    def undo(self, transaction: OpenTransaction, ended: Callable[[], None]) -> asyncio.Task[None]:
+        """Undo *transaction*, then call *ended*."""
+        return self._run_apart(self._undo(transaction), ended)
+
+    def _run_apart(self, work: Coroutine[Any, Any, None], ended: Callable[[], None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._apart.add(task)
+
+        def over(task: asyncio.Task[None]) -> None:
+            self._apart.discard(task)
+            ended()
+
+        task.add_done_callback(over)
+        return task
+
+    async def _write_in(self, transaction: OpenTransaction, pending: Pending) -> None:
+        """Commit once: after an error nobody knows what the store has of it, and a resume goes by what it has."""
+        try:
+            applied = await transaction.commit(pending.delta)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run must not wait for ever
+            _fail(pending, _as_store_error(error, self._store.label))
+        else:
+            self._release(_waiters_of([pending], [applied]))
+
+    async def _undo(self, transaction: OpenTransaction) -> None:
+        try:
+            await transaction.undo()
+        except Exception as error:  # noqa: BLE001 - a connection that is gone has undone it, too
+            logger.warning("a transaction could not be undone: %s", error)
 
     # ---- when to write ---------------------------------------------------------------------------------------
 
@@ -191,10 +241,7 @@ class Committer:
                 _fail(pending, _as_store_error(problem, self._store.label))
                 continue
             refused = 0
-            if applied:
-                self._release(deque(pending.waiters))
-            else:
-                _fence_off(pending)
+            self._release(_waiters_of([pending], [applied]))
 
     def _release(self, waiters: deque[Callable[[], None]]) -> None:
         """Let runs go on, outside the writer's task: it must go on writing whatever their handlers do."""
@@ -226,6 +273,7 @@ def _waiters_of(batch: Sequence[Pending], applied: Sequence[bool]) -> deque[Call
     for pending, was_applied in zip(batch, applied, strict=True):
         if was_applied:
             waiters.extend(pending.waiters)
+            pending.finish()
         else:
             _fence_off(pending)
     return waiters
@@ -246,6 +294,7 @@ def _as_store_error(error: Exception, label: str) -> StoreError:
 def _fail(pending: Pending, error: StoreError) -> None:
     recorder = pending.recorder
     recorder.broken = True
+    pending.finish()
     if recorder.stimulation is None:
         recorder.finished()  # it could not even start, and now that cannot be stored
     else:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import time
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, final
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from cnstra.durable.failures import record_of
+from cnstra.durable.gathering import Pending, Sink, TaskHandle
 from cnstra.durable.naming import SubscriberNames, activation_prefix
+from cnstra.durable.transacting import HopTransactions
 from cnstra.errors import PersistenceError, StimulationAborted, StimulationFailed
 from cnstra.persist.delta import Delta, Ended
 from cnstra.persist.records import (
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from cnstra.core.stimulation import Stimulation
     from cnstra.core.subscribers import Activation
 
-__all__ = ["RESERVED", "SHUTDOWN", "Pending", "RunRecorder", "TaskHandle"]
+__all__ = ["RESERVED", "SHUTDOWN", "RunRecorder"]
 
 
 class _Shutdown:
@@ -55,54 +57,6 @@ SHUTDOWN = _Shutdown()
 """The reason of an abort that gives a run back instead of ending it."""
 
 
-class TaskHandle:
-    """What the recorder keeps with an activation: its row, and what the handler did with the context."""
-
-    __slots__ = ("_prefix", "row", "started", "touched")
-
-    def __init__(self, prefix: str, row: TaskRow) -> None:
-        self._prefix = prefix
-        self.row = row
-        self.touched = False
-        self.started = 0.0
-
-    @property
-    def id(self) -> str:
-        """The idempotency key: the same each time that this activation is run."""
-        return f"{self._prefix}{self.row.ordinal}"
-
-
-class Pending:
-    """A delta that is being gathered, and what waits for it to be on disk."""
-
-    __slots__ = ("delta", "opened_at", "recorder", "waiters")
-
-    def __init__(self, recorder: RunRecorder, delta: Delta, opened_at: float) -> None:
-        self.recorder = recorder
-        self.delta = delta
-        self.opened_at = opened_at
-        self.waiters: list[Callable[[], None]] = []
-
-    def add_waiter(self, waiter: Callable[[], None]) -> None:
-        """Call *waiter* once the delta is on disk."""
-        self.waiters.append(waiter)
-
-
-class Sink(Protocol):
-    """Where gathered deltas go."""
-
-    def open(self, recorder: RunRecorder, delta: Delta) -> Pending:
-        """Begin to gather *delta*."""
-        ...
-
-    def submit(self, pending: Pending, *, at_once: bool) -> bool:
-        """See that *pending* is written; tell whether the run has to wait for it."""
-        ...
-
-    def run_finished(self, recorder: RunRecorder) -> None:
-        """Take note that a run has ended."""
-
-
 @final
 class RunRecorder:
     """Keeps the durable side of one attempt of one run.
@@ -113,6 +67,7 @@ class RunRecorder:
         fence: Proves that this worker owns the run.
         stimulation: The run in memory, once it exists.
         pending: The delta that is being gathered, if there is one.
+        latest: The delta that was gathered last, or is.
         broken: A write of this run was refused or has failed; nothing more is recorded.
     """
 
@@ -125,6 +80,7 @@ class RunRecorder:
         self.fence = state.run.fence
         self.stimulation: Stimulation | None = None
         self.pending: Pending | None = None
+        self.latest: Pending | None = None
         self.broken = False
         self._names = names
         self._registry = names.registry
@@ -144,6 +100,7 @@ class RunRecorder:
         for task in state.tasks:
             self._refer(task.signal)
         self._ended = False
+        self._transactions: HopTransactions | None = None
 
     def handle(self, row: TaskRow) -> TaskHandle:
         """Return what is kept with an activation of *row*."""
@@ -166,6 +123,12 @@ class RunRecorder:
         ]
         return outcome, self._context_change(activation) if _handle_of(activation).touched else None
 
+    async def transact(self, activation: Activation, call: Callable[[], Any]) -> Any:
+        """Run a handler inside the transaction of its hop; see `cnstra.core.recording.Recorder`."""
+        if self._transactions is None:
+            self._transactions = HopTransactions(self, self._sink)
+        return await self._transactions.run(_handle_of(activation), call)
+
     def settled(
         self,
         activation: Activation,
@@ -176,9 +139,10 @@ class RunRecorder:
         last: bool,
     ) -> Pending | None:
         """Record a success; see `cnstra.core.recording.Recorder`."""
-        if self.broken:
-            return None
         handle = _handle_of(activation)
+        if self.broken:
+            self._undo(handle)
+            return None
         done = handle.row
         outputs, context = prepared
         pending = self.pending or self._gather()
@@ -192,13 +156,18 @@ class RunRecorder:
         if last:
             delta.ended = Ended("completed", "completed")
             self._ended = True
+        if handle.transaction is not None and self._transactions is not None:
+            self._count_out(pending)
+            self._transactions.commit(handle, pending)
+            return pending
         return self._submit(pending, final=last)
 
     def failed(self, activation: Activation, error: Exception) -> Pending | None:
         """Record a failure: the task stays in the frontier."""
+        handle = _handle_of(activation)
+        self._undo(handle)
         if self.broken:
             return None
-        handle = _handle_of(activation)
         pending = self._gather()
         delta = pending.delta
         record = record_of(error)
@@ -255,24 +224,41 @@ class RunRecorder:
                 self._next_task,
                 self._next_signal,
             )
-            self.pending = self._sink.open(self, delta)
+            self.pending = self.latest = self._sink.open(self, delta)
         return self.pending
 
+    def submit_held_back(self) -> None:
+        """Have what was gathered beside a transaction written."""
+        if self.pending is not None and not self.broken:
+            self._sink.submit(self.pending, at_once=True)
+
+    def _undo(self, handle: TaskHandle) -> None:
+        if handle.transaction is not None and self._transactions is not None:
+            self._transactions.undo(handle)
+
     def _submit(self, pending: Pending, *, final: bool) -> Pending | None:
+        unsafe = self._count_out(pending)
+        if self._transactions is not None and self._transactions.is_open and not final:
+            return pending  # it is submitted when the transaction has ended
+        if self._durability == "hop":
+            self._sink.submit(pending, at_once=True)
+            return pending
+        if self._durability == "exit" and not final and not unsafe:
+            return None
+        return pending if self._sink.submit(pending, at_once=final or unsafe) else None
+
+    def _count_out(self, pending: Pending) -> bool:
+        """Put the next ordinals into the delta; tell whether successors must wait for it to be on disk."""
         delta = pending.delta
         delta.next_signal = self._next_signal
         if self._durability == "hop":
             delta.next_task = self._next_task
-            self._sink.submit(pending, at_once=True)
-            return pending
+            return True
         if self._next_task > self._reserved:
             self._reserved = self._next_task + RESERVED
             pending.add_waiter(partial(self._confirm, self._reserved))
         delta.next_task = self._reserved
-        unsafe = self._next_task > self._confirmed  # not before the reservation is on disk may successors start
-        if self._durability == "exit" and not final and not unsafe:
-            return None
-        return pending if self._sink.submit(pending, at_once=final or unsafe) else None
+        return self._next_task > self._confirmed  # not before the reservation is on disk
 
     def _confirm(self, reserved: int) -> None:
         self._confirmed = reserved

@@ -11,7 +11,8 @@ from cnstra.core.signals import Signal
 from cnstra.core.stimulation import Stimulation
 from cnstra.core.subscribers import Activation
 from cnstra.durable.failures import error_of
-from cnstra.durable.recorder import RunRecorder, Sink
+from cnstra.durable.gathering import Sink
+from cnstra.durable.recorder import RunRecorder
 from cnstra.durable.run_options import RunOptions
 from cnstra.errors import UnknownName
 from cnstra.persist.records import RunState, TaskRow

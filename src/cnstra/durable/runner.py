@@ -22,6 +22,7 @@ from cnstra.durable.retention import DEFAULT_RETENTION, FINAL_STATUSES, Retentio
 from cnstra.durable.run_options import RunOptions, named_route
 from cnstra.durable.stored import StoredRuns
 from cnstra.durable.surroundings import REAL, Surroundings
+from cnstra.durable.transacting import require_transactions
 from cnstra.durable.views import RunInfo, run_info
 from cnstra.durable.worker import Worker
 from cnstra.errors import GraphError, RunExists, RunNotFound, RunNotReady
@@ -137,8 +138,10 @@ class DurableRunner(StoredRuns):
         """Open the store, resume what a dead worker has left, and keep looking out for more.
 
         Raises:
+            GraphError: If a dendrite is transactional, and the store has no transactions.
             StoreError: If the store cannot be opened.
         """
+        require_transactions(self.cns, self.store)
         await self._worker.open()
 
     async def close(self) -> None:

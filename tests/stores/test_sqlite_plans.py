@@ -5,15 +5,28 @@ import sqlite3
 
 import pytest
 
+from cnstra.persist.records import RunFilter
 from cnstra.stores import SqliteStore
-from cnstra.stores.sqlite import batch, claims, commits, reads, removal
+from cnstra.stores.sqlite import batch, claims, commits, ending, listing, removal, schedule
 from cnstra.stores.sqlite.statements import ManyRows
 from cnstra.testing.building import admitted, hop, new_run, worker
 
+FILTERS = {
+    "all runs": RunFilter(),
+    "one kind of run": RunFilter(entry="card_created"),
+    "the runs of a week": RunFilter(created_after=1.0, created_before=2.0),
+    "the runs with an error": RunFilter(error="boom"),
+    "all at once": RunFilter(entry="card_created", created_after=1.0, error="boom"),
+}
 QUERIES = {
     "the owners of open runs": claims.OWNERS,
-    "the open runs of one owner": claims.OPEN_RUNS,
-    "a page of a list": reads.LISTED,
+    "the free runs of one owner": claims.FREE_RUNS,
+    "the runs that are due now": schedule.NOW_DUE,
+    "when the next run is due": schedule.NEXT_DUE,
+    "the requested aborts of an owner": ending.ASKED,
+    "how many runs there are": listing.COUNTS,
+    "the oldest run of a status": listing.OLDEST,
+    **{f"a page of {name}": listing.query_of(where)[0] for name, where in FILTERS.items()},
     "the longest ended runs": removal.ENDED,
     "the latest ended runs": removal.LATEST,
 }

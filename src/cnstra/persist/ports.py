@@ -38,7 +38,8 @@ class HopTransaction(Protocol):
     async def commit(self, deltas: Sequence[Delta]) -> list[bool]:
         """Commit *deltas* together with what was done on the connection, as `Store.commit` does; call it once.
 
-        If one of them is refused, nothing is committed, the user's statements included.
+        If one of them is refused, nothing is committed, the user's statements included. The same holds if all of them
+        were applied before (the answer to an earlier try was lost, and the statements were committed then).
 
         Raises:
             StoreError: If it cannot be committed, or the user's code has ended the transaction.
@@ -113,9 +114,9 @@ class Store(Protocol):
         run raises its fence, closes its latest attempt (``lost``, unless it was closed), counts a recovery if it was
         lost, and opens the next attempt. Runs whose keys are in *unfit* are passed over.
 
-        A run with a requested abort is not taken: it becomes ``aborted``, for that reason. A run whose attempts were
-        lost more than *max_recoveries* times in a row, without one hop committed in them, is not taken either: it
-        becomes ``failed`` with an error of the class ``PoisonRun`` that says so. Neither counts towards *limit*.
+        A run with a requested abort is not taken: it becomes ``aborted``, for that reason. A run that was lost more
+        than *max_recoveries* times since a hop of it was last committed is not taken either: it becomes ``failed`` with
+        an error of the class ``PoisonRun`` that says so. Neither counts towards *limit*.
         """
         ...
 
@@ -127,7 +128,7 @@ class Store(Protocol):
         ...
 
     async def next_due(self, scope: str) -> float | None:
-        """Return in how many seconds the next waiting run is due that is not due yet; ``None`` if there is none."""
+        """Return in how many seconds the next ``pending`` run is due that is not due yet; ``None`` if there is none."""
         ...
 
     async def changed(self, scope: str, timeout: float) -> bool:  # noqa: ASYNC109 - the store waits, no task is cancelled
@@ -152,10 +153,10 @@ class Store(Protocol):
     async def take(
         self, scope: str, stimulation_id: str, worker_id: str, *, statuses: Collection[RunStatus], dead: Collection[str]
     ) -> RunState | None:
-        """Take one run, if its status is in *statuses* and no living owner (as in `claim`) holds it.
+        """Take one run, due or not, if its status is in *statuses* and no living owner (as in `claim`) holds it.
 
-        Failed tasks of its frontier become outstanding again, a requested abort is forgotten, and lost attempts in a
-        row are counted anew. Return ``None`` if it cannot be taken.
+        Failed tasks of its frontier become outstanding again, a requested abort is forgotten, and lost attempts are
+        counted anew. Return ``None`` if it cannot be taken.
         """
         ...
 

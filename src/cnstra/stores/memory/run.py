@@ -62,7 +62,8 @@ class MemoryRun:
         self._hops_before = 0  # the latest attempt
         self._error: ErrorRecord | None = None  # why it was ended from outside
         self._fence = self._sequence = self._hop_count = self._recoveries = 0
-        self._lost_in_a_row = 0  # attempts that were lost with their worker before they committed a hop
+        self._losses = 0  # of its worker, since a hop was last committed,
+        self._losses_at = 0  # as of this count of hops
         self._next_task = max(self._tasks, default=-1) + 1 + new.reserved
         self._next_signal = max(self._signals, default=-1) + 1
         self._created_at = self._updated_at = now
@@ -72,17 +73,22 @@ class MemoryRun:
         """Whether it is not over."""
         return self.status in ("pending", "running")
 
+    def is_waiting(self, now: float) -> bool:
+        """Whether its time has not come yet."""
+        return self.status == "pending" and self.due_at is not None and self.due_at > now
+
     @property
     def created_at(self) -> float:
         """When it was stored."""
         return self._created_at
 
     def lose(self, now: float) -> int:
-        """Close an attempt that its worker has left open; return how many in a row were lost without a hop."""
+        """Close an attempt that its worker has left open; return how many were lost since the last hop."""
         if self._close("lost", None, now):
             self._recoveries += 1
-            self._lost_in_a_row = 1 if self._hop_count > self._hops_before else self._lost_in_a_row + 1
-        return self._lost_in_a_row
+            self._losses = self._losses + 1 if self._losses_at == self._hop_count else 1
+            self._losses_at = self._hop_count
+        return self._losses
 
     def start(self, worker_id: str, now: float) -> None:
         """Hand it to a worker, in a new attempt."""
@@ -107,7 +113,7 @@ class MemoryRun:
     def forgive(self) -> None:
         """Make the failed tasks of the frontier outstanding again, and forget what was held against the run."""
         self._tasks = {ordinal: task._replace(failure=None) for ordinal, task in self._tasks.items()}
-        self._lost_in_a_row = 0
+        self._losses = 0
         self.abort_requested = None
 
     def settle(self, status: RunStatus, now: float, error: ErrorRecord | None = None) -> None:

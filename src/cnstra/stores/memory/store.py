@@ -30,7 +30,7 @@ from cnstra.persist.records import (
 from cnstra.persist.settling import aborted_on_request, poisoned
 from cnstra.stores.memory.run import MemoryRun
 from cnstra.stores.memory.shelf import Shelf
-from cnstra.stores.memory.watching import Watchers
+from cnstra.stores.watching import Watchers
 
 __all__ = ["MemoryStore"]
 
@@ -153,7 +153,7 @@ class MemoryStore:
             for run in sorted(self._shelf.open_runs(scope), key=lambda run: -run.priority):
                 if len(states) >= limit:
                     break
-                if run.owner in living or run.key in unfit or (run.due_at or now) > now:
+                if run.owner in living or run.key in unfit or run.is_waiting(now):
                     continue
                 if not self._settle_instead(run, max_recoveries, now):
                     run.start(worker_id, now)
@@ -184,7 +184,7 @@ class MemoryStore:
         """Return in how many seconds the next waiting run is due that is not due yet."""
         now = self._clock()
         with self._lock:
-            waiting = [run.due_at - now for run in self._shelf.open_runs(scope) if run.due_at and run.due_at > now]
+            waiting = [(run.due_at or now) - now for run in self._shelf.open_runs(scope) if run.is_waiting(now)]
         return min(waiting, default=None)
 
     async def changed(self, scope: str, timeout: float) -> bool:  # noqa: ARG002, ASYNC109 - told of every scope

@@ -7,6 +7,7 @@ import time
 
 from cnstra.persist.records import NewRun, RunRecord, RunState
 from cnstra.stores.sqlite.batch import Batch
+from cnstra.stores.sqlite.changes import note_change
 
 __all__ = ["admit", "open_attempt"]
 
@@ -31,6 +32,10 @@ def admit(connection: sqlite3.Connection, run: NewRun, worker_id: str | None) ->
         created_at=now,
         updated_at=now,
         clone_of=run.clone_of,
+        forked_from=run.forked_from,
+        forked_task=run.forked_task,
+        priority=run.priority,
+        due_at=run.due_at,
     )
     key = _insert_run(connection, record)
     if key is None:
@@ -43,18 +48,21 @@ def admit(connection: sqlite3.Connection, run: NewRun, worker_id: str | None) ->
         (key, record.fence, next_task, next_signal, record.outstanding, now),
     )
     if worker_id is not None:
-        open_attempt(connection, key, attempt_number, worker_id, now)
+        open_attempt(connection, key, now)
+    else:
+        note_change(connection)
     batch = Batch(now)
     batch.add_run(key, run)
     batch.write(connection)
     needed = {task.signal: signals[task.signal] for task in run.tasks if task.signal is not None}
-    return RunState(key, record, 0, next_task, next_signal, tuple(run.tasks), needed)
+    return RunState(key, record, 0, next_task, next_signal, tuple(run.tasks), needed, dict(run.contexts))
 
 
 def _insert_run(connection: sqlite3.Connection, run: RunRecord) -> int | None:
     cursor = connection.execute(
         "INSERT INTO cnstra_runs (scope, stimulation_id, status, owner, attempt_number, recoveries, entry_count, "
-        "volume, clone_of, created_at, options) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "entry_name, volume, clone_of, forked_from, forked_task, rank, due_at, scheduled, created_at, options) "
+        "VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (
             run.scope,
             run.stimulation_id,
@@ -62,8 +70,14 @@ def _insert_run(connection: sqlite3.Connection, run: RunRecord) -> int | None:
             run.owner,
             run.attempt_number,
             len(run.entry),
+            run.entry[0].collateral_name if run.entry else None,
             run.volume,
             run.clone_of,
+            run.forked_from,
+            run.forked_task,
+            -run.priority,
+            run.due_at,
+            run.status == "pending" and run.due_at is not None and run.due_at > run.created_at,
             run.created_at,
             run.options,
         ),
@@ -71,10 +85,11 @@ def _insert_run(connection: sqlite3.Connection, run: RunRecord) -> int | None:
     return cursor.lastrowid if cursor.rowcount else None
 
 
-def open_attempt(connection: sqlite3.Connection, key: int, attempt_number: int, worker_id: str, now: float) -> None:
-    """Insert a running attempt of a run."""
+def open_attempt(connection: sqlite3.Connection, key: int, now: float) -> None:
+    """Insert the running attempt of a run, of which number and owner are set."""
     connection.execute(
         "INSERT INTO cnstra_attempts (key, attempt_number, status, worker_id, started_at, hops_before) "
-        "SELECT ?, ?, 'running', ?, ?, hop_count FROM cnstra_progress WHERE key = ?",
-        (key, attempt_number, worker_id, now, key),
+        "SELECT key, attempt_number, 'running', owner, ?, hop_count FROM cnstra_runs JOIN cnstra_progress USING (key) "
+        "WHERE key = ?",
+        (now, key),
     )

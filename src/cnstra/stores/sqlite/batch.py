@@ -8,8 +8,9 @@ from typing import final
 
 from cnstra.persist.delta import Delta, Ended
 from cnstra.persist.records import NewRun
-from cnstra.stores.sqlite.rows import error_text
+from cnstra.stores.sqlite.changes import note_change
 from cnstra.stores.sqlite.statements import ManyRows
+from cnstra.stores.sqlite.texts import contexts_text, error_text
 
 __all__ = ["Batch"]
 
@@ -27,8 +28,8 @@ _ADD_TASKS = ManyRows(
 )
 _ADD_HISTORY = ManyRows(
     "INSERT OR ROLLBACK INTO cnstra_history (key, ordinal, attempt_number, neuron_name, collateral_name, "
-    "dendrite_index, signal, status, error, started_at, duration) VALUES",
-    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "dendrite_index, signal, status, error, started_at, duration, contexts) VALUES",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 )
 _SET_CONTEXTS = ManyRows(
     "INSERT INTO cnstra_contexts (key, neuron_name, value) VALUES",
@@ -51,7 +52,10 @@ _DROP_SIGNALS = ManyRows(
     ") AND (place & 4294967295) >= (SELECT entry_count FROM cnstra_runs WHERE key = place >> 32)",
 )
 _END_RUNS = ManyRows(
-    "UPDATE cnstra_runs SET owner = NULL, status = v.column2, ended_at = v.column3 FROM (VALUES",
+    "UPDATE cnstra_runs SET owner = NULL, status = v.column2, "
+    "ended_at = CASE v.column2 WHEN 'pending' THEN NULL ELSE v.column3 END, "
+    "abort_requested = CASE v.column2 WHEN 'pending' THEN abort_requested END, "
+    "scheduled = v.column2 = 'pending' AND coalesce(due_at, 0) > v.column3 FROM (VALUES",
     "(?, ?, ?)",
     ") AS v WHERE key = v.column1",
 )
@@ -79,6 +83,7 @@ class Batch:
         self._dropped: list[object] = []
         self._ended_runs: list[object] = []
         self._ended_attempts: list[object] = []
+        self._frees_runs = False
 
     def add_run(self, key: int, run: NewRun) -> None:
         """Gather the entry of a new run."""
@@ -87,6 +92,8 @@ class Batch:
             self._signals += (first | signal.ordinal, *signal[1:])
         for task in run.tasks:
             self._tasks += (first | task.ordinal, *task[1:5], task.failure and error_text(task.failure))
+        for neuron_name, value in run.contexts.items():
+            self._contexts[key, neuron_name] = value
 
     def add(self, deltas: Iterable[Delta]) -> None:
         """Gather what the deltas change.
@@ -102,9 +109,10 @@ class Batch:
                 signals += (first | signal[0], *signal[1:])
             for task in delta.tasks.values():
                 tasks += (first | task[0], *task[1:5], task[5] and error_text(task[5]))
-            for ordinal, attempt_number, task, status, error, started_at, duration in delta.history:
+            for ordinal, attempt_number, task, status, error, started_at, duration, contexts in delta.history:
                 failure = error and error_text(error)
-                history += (key, ordinal, attempt_number, *task[1:5], status, failure, started_at, duration)
+                values = contexts if contexts is None else contexts_text(contexts)
+                history += (key, ordinal, attempt_number, *task[1:5], status, failure, started_at, duration, values)
             for ordinal in delta.removed:
                 removed.append(first | ordinal)
             if delta.dropped:
@@ -124,7 +132,8 @@ class Batch:
             self._hops += (key, neuron_name, count)
 
     def _add_end(self, key: int, attempt_number: int, ended: Ended) -> None:
-        self._ended_runs += (key, ended.status, None if ended.status == "pending" else self._now)
+        self._ended_runs += (key, ended.status, self._now)
+        self._frees_runs |= ended.status == "pending"
         self._ended_attempts += (key, attempt_number, ended.attempt, self._now, error_text(ended.error))
 
     def write(self, connection: sqlite3.Connection) -> None:
@@ -147,3 +156,5 @@ class Batch:
         ):
             if values:
                 statement.execute(connection, values)
+        if self._frees_runs:
+            note_change(connection)

@@ -5,81 +5,100 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator
 
 from cnstra.persist.records import RunState, RunStatus
 from cnstra.stores.sqlite.admission import open_attempt
+from cnstra.stores.sqlite.changes import note_change
+from cnstra.stores.sqlite.ending import end_instead, lose
 from cnstra.stores.sqlite.errors import BadRow
-from cnstra.stores.sqlite.rows import entry_of, frontier_of, inputs_of, run_of, run_row, span
+from cnstra.stores.sqlite.lookup import find, is_held
+from cnstra.stores.sqlite.rows import span
+from cnstra.stores.sqlite.schedule import put_up
+from cnstra.stores.sqlite.states import load_state
 from cnstra.stores.sqlite.workers import living
 
-__all__ = ["OPEN_RUNS", "OWNERS", "claim", "find", "is_held", "settle", "take"]
+__all__ = ["FREE_RUNS", "OWNERS", "claim", "put_back", "take"]
 
 _logger = logging.getLogger("cnstra.stores")
 
-# Both walk the index of open runs only; with many living owners and many runs each, a claim still reads what it takes.
+# Both walk the index of free runs only; with many living owners and many runs each, a claim still reads what it takes.
 OWNERS = """
     WITH RECURSIVE found (owner) AS (
-        SELECT min(owner) FROM cnstra_runs WHERE scope = :scope AND owner > '' AND status IN ('pending', 'running')
+        SELECT min(owner) FROM cnstra_runs
+        WHERE scope = :scope AND owner > '' AND status IN ('pending', 'running') AND scheduled = 0
         UNION ALL
         SELECT (
             SELECT min(owner) FROM cnstra_runs
-            WHERE scope = :scope AND owner > found.owner AND status IN ('pending', 'running')
+            WHERE scope = :scope AND owner > found.owner AND status IN ('pending', 'running') AND scheduled = 0
         ) FROM found WHERE found.owner IS NOT NULL
     )
     SELECT owner FROM found WHERE owner IS NOT NULL
 """
-OPEN_RUNS = """
-    SELECT key FROM cnstra_runs
-    WHERE scope = ? AND owner IS ? AND status IN ('pending', 'running') AND key > ? ORDER BY key LIMIT ?
+FREE_RUNS = """
+    SELECT rank, key FROM cnstra_runs
+    WHERE scope = ? AND owner IS ? AND status IN ('pending', 'running') AND scheduled = 0 AND (rank, key) > (?, ?)
+    ORDER BY rank, key LIMIT ?
 """
+_LEAST = -(1 << 63)
 
-
-def find(connection: sqlite3.Connection, scope: str, run_id: str) -> tuple[int, RunStatus, str | None] | None:
-    """Return the key, the status and the owner of a run."""
-    query = "SELECT key, status, owner FROM cnstra_runs WHERE scope = ? AND stimulation_id = ?"
-    found: tuple[int, RunStatus, str | None] | None = connection.execute(query, (scope, run_id)).fetchone()
-    return found
-
-
-def is_held(connection: sqlite3.Connection, owner: str | None, dead: Collection[str]) -> bool:
-    """Tell whether *owner* is a living worker."""
-    return owner is not None and owner in living(connection, dead)
+# In one transaction, so that commits wait for milliseconds only:
+DUE_AT_ONCE = 500
+"""runs that have become due, and are put among those that can be claimed;"""
+ENDED_AT_ONCE = 100
+"""runs that a claim ends instead of taking them."""
 
 
 def claim(
-    connection: sqlite3.Connection, scope: str, worker_id: str, *, dead: Collection[str], limit: int
-) -> list[RunState]:
-    """Take free runs, the oldest first; a run that cannot be read is logged and left alone."""
+    connection: sqlite3.Connection,
+    scope: str,
+    worker_id: str,
+    *,
+    dead: Collection[str],
+    limit: int,
+    max_recoveries: int | None,
+    unfit: Collection[int],
+) -> tuple[list[RunState], bool]:
+    """Take free runs, by rank; tell also whether it was cut short, having had much else to do.
+
+    A run that cannot be read is logged and left alone.
+    """
+    if put_up(connection, scope, DUE_AT_ONCE) == DUE_AT_ONCE:
+        return [], True
     states: list[RunState] = []
-    for key in _free_runs(connection, scope, dead, limit):
-        if len(states) >= limit:
+    ended = 0
+    for key in _free_runs(connection, scope, dead, limit, unfit):
+        if len(states) >= limit or ended >= ENDED_AT_ONCE:
             break
         connection.execute("SAVEPOINT cnstra_claim")
         try:
-            states.append(_take_over(connection, key, worker_id))
+            if end_instead(connection, key, max_recoveries):
+                ended += 1
+            else:
+                states.append(_take_over(connection, key, worker_id))
         except BadRow as error:
             connection.execute("ROLLBACK TO cnstra_claim")
             _logger.error("a stored run is left alone: %s", error)  # noqa: TRY400 - the traceback says no more
         connection.execute("RELEASE cnstra_claim")
-    return states
+    return states, ended >= ENDED_AT_ONCE
 
 
-def _free_runs(connection: sqlite3.Connection, scope: str, dead: Collection[str], limit: int) -> Iterator[int]:
-    """Yield the keys of open runs that nobody holds, the oldest first, a batch of *limit* at a time."""
+def _free_runs(
+    connection: sqlite3.Connection, scope: str, dead: Collection[str], limit: int, unfit: Collection[int]
+) -> Iterator[int]:
+    """Yield the keys of open runs that nobody holds, by rank, then the oldest first, a batch of *limit* at a time."""
     owners: list[str | None] = [row[0] for row in connection.execute(OWNERS, {"scope": scope}).fetchall()]
     free = [None, *set(owners).difference(living(connection, dead))]
-    after = -1
+    after = (_LEAST, 0)
     while True:
-        batch: list[int] = []
+        batch: list[tuple[int, int]] = []
         for owner in free:
-            batch += [key for (key,) in connection.execute(OPEN_RUNS, (scope, owner, after, limit)).fetchall()]
+            batch += connection.execute(FREE_RUNS, (scope, owner, *after, max(limit, 0))).fetchall()
         if not batch:
             return
-        oldest = sorted(batch)[:limit]
-        yield from oldest
-        after = oldest[-1]
+        first = sorted(batch)[:limit]
+        yield from (key for _, key in first if key not in unfit)
+        after = first[-1]
 
 
 def take(
@@ -101,70 +120,42 @@ def take(
     connection.execute(
         "UPDATE cnstra_frontier SET failure = NULL WHERE place BETWEEN ? AND ? AND failure IS NOT NULL", span(key)
     )
+    lose(connection, key, time.time())
+    connection.execute("UPDATE cnstra_runs SET abort_requested = NULL, losses = 0 WHERE key = ?", (key,))
     return _take_over(connection, key, worker_id)
-
-
-def settle(
-    connection: sqlite3.Connection, scope: str, run_id: str, status: RunStatus, *, dead: Collection[str]
-) -> bool:
-    """Give an open run that nobody holds a final status."""
-    found = find(connection, scope, run_id)
-    if found is None or found[1] not in ("pending", "running") or is_held(connection, found[2], dead):
-        return False
-    key = found[0]
-    now = time.time()
-    _close_attempt(connection, key, now)
-    # The fence goes up here too: a worker that was taken for dead must not write into a run that is over.
-    connection.execute("UPDATE cnstra_progress SET fence = fence + 1, updated_at = ? WHERE key = ?", (now, key))
-    connection.execute(
-        "UPDATE cnstra_runs SET status = ?, owner = NULL, ended_at = ? WHERE key = ?", (status, now, key)
-    )
-    return True
 
 
 def _take_over(connection: sqlite3.Connection, key: int, worker_id: str) -> RunState:
     now = time.time()
-    lost = _close_attempt(connection, key, now)
     connection.execute("UPDATE cnstra_progress SET fence = fence + 1, updated_at = ? WHERE key = ?", (now, key))
     connection.execute(
-        "UPDATE cnstra_runs SET status = 'running', owner = ?, attempt_number = attempt_number + 1, "
-        "recoveries = recoveries + ?, ended_at = NULL WHERE key = ?",
-        (worker_id, lost, key),
+        "UPDATE cnstra_runs SET status = 'running', owner = ?, attempt_number = attempt_number + 1, scheduled = 0, "
+        "ended_at = NULL, error = NULL WHERE key = ?",
+        (worker_id, key),
     )
-    row = run_row(connection, key)
-    if row is None:
-        raise BadRow(f"the run with the key {key} has no progress; delete it")
-    open_attempt(connection, key, row[4], worker_id, now)
-    return _state_of(connection, row)
+    open_attempt(connection, key, now)
+    return load_state(connection, key)
 
 
-def _close_attempt(connection: sqlite3.Connection, key: int, now: float) -> bool:
-    """Close the latest attempt as lost, unless it was closed; tell whether that was so."""
+def put_back(connection: sqlite3.Connection, key: int, fence: int) -> bool:
+    """Undo `_take_over`, but for the fence and the count of recoveries."""
+    now = time.time()
     changed = connection.execute(
-        "UPDATE cnstra_attempts SET status = 'lost', ended_at = ?, "
-        "hop_count = (SELECT hop_count FROM cnstra_progress AS p WHERE p.key = cnstra_attempts.key) - hops_before "
-        "WHERE key = ? AND attempt_number = (SELECT attempt_number FROM cnstra_runs AS r WHERE r.key = ?) "
-        "AND status = 'running'",
-        (now, key, key),
+        "UPDATE cnstra_progress SET updated_at = ? WHERE key = ? AND fence = ? "
+        "AND (SELECT status FROM cnstra_runs AS r WHERE r.key = cnstra_progress.key) = 'running'",
+        (now, key, fence),
     ).rowcount
-    return changed == 1
-
-
-def _state_of(connection: sqlite3.Connection, row: Sequence[Any]) -> RunState:
-    key, (entry_count, sequence, next_task, next_signal) = row[0], row[17:]
-    record = run_of(row, entry_of(connection, key, entry_count))
-    contexts = connection.execute(
-        "SELECT neuron_name, value FROM cnstra_contexts WHERE key = ? AND value IS NOT NULL", (key,)
-    ).fetchall()
-    hops = connection.execute("SELECT neuron_name, hops FROM cnstra_hops WHERE key = ?", (key,)).fetchall()
-    return RunState(
-        key=key,
-        run=record,
-        sequence=sequence,
-        next_task=next_task,
-        next_signal=next_signal,
-        tasks=frontier_of(connection, key, record.stimulation_id),
-        signals=inputs_of(connection, key),
-        contexts=dict(contexts),
-        hops=dict(hops),
+    if not changed:
+        return False
+    connection.execute(
+        "DELETE FROM cnstra_attempts WHERE key = ? "
+        "AND attempt_number = (SELECT attempt_number FROM cnstra_runs AS r WHERE r.key = cnstra_attempts.key)",
+        (key,),
     )
+    connection.execute(
+        "UPDATE cnstra_runs SET status = 'pending', owner = NULL, attempt_number = attempt_number - 1, "
+        "scheduled = coalesce(due_at, 0) > ? WHERE key = ?",
+        (now, key),
+    )
+    note_change(connection)
+    return True

@@ -11,7 +11,7 @@ from cnstra.stores.sqlite.batch import Batch
 from cnstra.stores.sqlite.errors import Stale
 from cnstra.stores.sqlite.statements import ManyRows
 
-__all__ = ["commit_all", "commit_fitting"]
+__all__ = ["commit_all", "commit_fitting", "is_applied"]
 
 # The fence, the sequence and the counters in one go. An upsert, because it takes many rows in one step at half the cost
 # of an UPDATE from a list; it never inserts: a run that is gone fails the reference to cnstra_runs.
@@ -56,7 +56,7 @@ def commit_fitting(connection: sqlite3.Connection, deltas: Sequence[Delta]) -> l
         fits = _advance(connection, [delta], now) == 1
         if fits:
             fitting.append(delta)
-        outcome.append(fits or _is_applied(connection, delta))
+        outcome.append(fits or is_applied(connection, delta))
     batch = Batch(now)
     batch.add(fitting)
     batch.write(connection)
@@ -72,6 +72,7 @@ def _advance(connection: sqlite3.Connection, deltas: Sequence[Delta], now: float
     return _ADVANCE.execute(connection, values)
 
 
-def _is_applied(connection: sqlite3.Connection, delta: Delta) -> bool:
+def is_applied(connection: sqlite3.Connection, delta: Delta) -> bool:
+    """Tell whether *delta* is the last one that was applied to its run."""
     query = "SELECT 1 FROM cnstra_progress WHERE key = ? AND fence = ? AND sequence = ?"
     return connection.execute(query, (delta.key, delta.fence, delta.sequence)).fetchone() is not None

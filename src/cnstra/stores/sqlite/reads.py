@@ -1,80 +1,36 @@
-"""What is only read: runs, lists, attempts, histories, frontiers."""
+"""What is only read of one run: its record, attempts, history, frontier."""
 
 from __future__ import annotations
 
-import logging
 import sqlite3
-from collections.abc import Collection
 
-from cnstra.errors import StoreError
-from cnstra.persist.records import AttemptRecord, FrontierTask, Page, RunRecord, RunStatus, SignalRow, StoredTask
-from cnstra.stores.sqlite.claims import find
-from cnstra.stores.sqlite.errors import BadRow
+from cnstra.persist.records import AttemptRecord, FrontierTask, RunRecord, RunState, SignalRow, StoredTask
+from cnstra.stores.sqlite.lookup import find
 from cnstra.stores.sqlite.rows import (
     ORDINAL,
-    RUN_STATUSES,
     attempt_of,
-    entry_of,
     frontier_of,
     inputs_of,
-    run_of,
-    run_row,
+    load_record,
     settled_of,
     signals_of,
     span,
 )
+from cnstra.stores.sqlite.states import load_state
 
-__all__ = ["LISTED", "attempts", "frontier", "get", "list_runs", "tasks"]
-
-_logger = logging.getLogger("cnstra.stores")
-
-LISTED = "SELECT key FROM cnstra_runs WHERE scope = ? AND status = ? AND key < ? ORDER BY key DESC LIMIT ?"
+__all__ = ["attempts", "frontier", "get", "peek", "tasks"]
 
 
 def get(connection: sqlite3.Connection, scope: str, run_id: str) -> RunRecord | None:
     """Load one run."""
     found = find(connection, scope, run_id)
-    return None if found is None else _record(connection, found[0])
+    return None if found is None else load_record(connection, found[0])
 
 
-def _record(connection: sqlite3.Connection, key: int) -> RunRecord | None:
-    row = run_row(connection, key)
-    return None if row is None else run_of(row, entry_of(connection, key, row[17]))
-
-
-def list_runs(
-    connection: sqlite3.Connection,
-    scope: str,
-    *,
-    statuses: Collection[RunStatus] | None,
-    limit: int,
-    cursor: str | None,
-) -> Page:
-    """Load a page of runs, the newest first; a run that cannot be read is logged and left out."""
-    before = _before(cursor)
-    keys: list[int] = []
-    for status in RUN_STATUSES if statuses is None else set(statuses):
-        keys += [key for (key,) in connection.execute(LISTED, (scope, status, before, max(limit, 0) + 1)).fetchall()]
-    keys.sort(reverse=True)
-    runs = []
-    for key in keys[:limit]:
-        try:
-            run = _record(connection, key)
-        except BadRow as error:
-            _logger.error("a stored run is left out of the list: %s", error)  # noqa: TRY400 - the traceback says no more
-        else:
-            if run is not None:
-                runs.append(run)
-    return Page(tuple(runs), str(keys[limit - 1]) if 0 < limit < len(keys) else None)
-
-
-def _before(cursor: str | None) -> int:
-    if cursor is None:
-        return 1 << 62
-    try:
-        return int(cursor)
-    except ValueError:
-        raise StoreError(f"{cursor!r} is no cursor: pass on what a page has as its cursor") from None
+def peek(connection: sqlite3.Connection, scope: str, run_id: str) -> RunState | None:
+    """Load everything that a worker needs of a run, and leave it where it is."""
+    found = find(connection, scope, run_id)
+    return None if found is None else load_state(connection, found[0])
 
 
 def attempts(connection: sqlite3.Connection, scope: str, run_id: str) -> list[AttemptRecord]:
@@ -107,7 +63,7 @@ def tasks(connection: sqlite3.Connection, scope: str, run_id: str, attempt_numbe
         return []
     query = """
         SELECT ordinal, attempt_number, neuron_name, collateral_name, dendrite_index, signal, status, error, started_at,
-               duration
+               duration, contexts
         FROM cnstra_history WHERE key = ? ORDER BY id
     """
     settled = [settled_of(row, run_id) for row in connection.execute(query, (found[0],)).fetchall()]

@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection
 
 from cnstra.persist.records import RunStatus
-from cnstra.stores.sqlite.claims import find, is_held
+from cnstra.stores.sqlite.lookup import find, is_held
 from cnstra.stores.sqlite.rows import span
 
 __all__ = ["ENDED", "LATEST", "delete", "free_pages", "purge"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final, get_args
@@ -10,7 +9,6 @@ from typing import Any, Final, get_args
 from cnstra.persist.records import (
     AttemptRecord,
     AttemptStatus,
-    ErrorRecord,
     RunRecord,
     RunStatus,
     SignalRow,
@@ -20,15 +18,16 @@ from cnstra.persist.records import (
     Volume,
 )
 from cnstra.stores.sqlite.errors import BadRow
+from cnstra.stores.sqlite.texts import contexts_of, error_of, reason_of
 
 __all__ = [
     "ORDINAL",
     "RUN_STATUSES",
     "attempt_of",
     "entry_of",
-    "error_text",
     "frontier_of",
     "inputs_of",
+    "load_record",
     "run_of",
     "run_row",
     "settled_of",
@@ -46,7 +45,8 @@ _VOLUMES: Final[tuple[Volume, ...]] = get_args(Volume)
 
 _RUN = """
     SELECT r.key, r.scope, r.stimulation_id, r.status, r.attempt_number, r.options, r.volume, r.owner, p.fence,
-           r.recoveries, p.hop_count, p.outstanding, r.created_at, p.updated_at, r.ended_at, a.error, r.clone_of,
+           r.recoveries, p.hop_count, p.outstanding, r.created_at, p.updated_at, r.ended_at, coalesce(r.error, a.error),
+           r.clone_of, r.forked_from, r.forked_task, r.rank, r.due_at, r.abort_requested,
            r.entry_count, p.sequence, p.next_task, p.next_signal
     FROM cnstra_runs AS r JOIN cnstra_progress AS p USING (key)
     LEFT JOIN cnstra_attempts AS a ON a.key = r.key AND a.attempt_number = r.attempt_number
@@ -62,15 +62,16 @@ def span(key: int, count: int = ORDINAL + 1) -> tuple[int, int]:
     return first, first + count - 1
 
 
-def error_text(error: ErrorRecord | None) -> str | None:
-    """Return an error as JSON; in ASCII, since a message may hold what is no valid Unicode."""
-    return None if error is None else json.dumps([error.type_name, error.message, error.traceback])
-
-
 def run_row(connection: sqlite3.Connection, key: int) -> tuple[Any, ...] | None:
     """Return the columns of a run: those of its record, then entry_count, sequence, next_task, next_signal."""
     row: tuple[Any, ...] | None = connection.execute(_RUN, (key,)).fetchone()
     return row
+
+
+def load_record(connection: sqlite3.Connection, key: int) -> RunRecord | None:
+    """Load the record of a run."""
+    row = run_row(connection, key)
+    return None if row is None else run_of(row, entry_of(connection, key, row[-4]))
 
 
 def run_of(row: Sequence[Any], entry: Sequence[SignalRow]) -> RunRecord:
@@ -92,8 +93,13 @@ def run_of(row: Sequence[Any], entry: Sequence[SignalRow]) -> RunRecord:
         created_at=row[12],
         updated_at=row[13],
         ended_at=row[14],
-        error=_error_of(row[15], run_id),
+        error=error_of(row[15], run_id),
         clone_of=row[16],
+        forked_from=row[17],
+        forked_task=row[18],
+        priority=-row[19],
+        due_at=row[20],
+        abort_requested=None if row[21] is None else reason_of(row[21], run_id),
     )
 
 
@@ -126,14 +132,14 @@ def frontier_of(connection: sqlite3.Connection, key: int, run_id: str) -> tuple[
         WHERE place BETWEEN ? AND ? ORDER BY place
     """
     rows = connection.execute(query, span(key)).fetchall()
-    return tuple(TaskRow._make((row[0] & ORDINAL, *row[1:5], _error_of(row[5], run_id))) for row in rows)
+    return tuple(TaskRow._make((row[0] & ORDINAL, *row[1:5], error_of(row[5], run_id))) for row in rows)
 
 
 def attempt_of(row: Sequence[Any], run_id: str) -> AttemptRecord:
     """Make an attempt's record from its columns, in the order of the record."""
     number, status, worker_id, started_at, ended_at, hop_count, error = row
     status = _one_of(_ATTEMPT_STATUSES, status, "status of an attempt", run_id)
-    return AttemptRecord(number, status, worker_id, started_at, ended_at, hop_count, _error_of(error, run_id))
+    return AttemptRecord(number, status, worker_id, started_at, ended_at, hop_count, error_of(error, run_id))
 
 
 def settled_of(row: Sequence[Any], run_id: str) -> TaskSettled:
@@ -149,8 +155,9 @@ def settled_of(row: Sequence[Any], run_id: str) -> TaskSettled:
         error,
         started_at,
         duration,
+        contexts,
     ) = row
-    failure = _error_of(error, run_id)
+    failure = error_of(error, run_id)
     return TaskSettled(
         ordinal=ordinal,
         attempt_number=attempt_number,
@@ -159,6 +166,7 @@ def settled_of(row: Sequence[Any], run_id: str) -> TaskSettled:
         error=failure,
         started_at=started_at,
         duration=duration,
+        contexts=contexts_of(contexts, run_id),
     )
 
 
@@ -168,13 +176,3 @@ def _one_of(known: Sequence[Any], value: object, what: str, run_id: str) -> Any:
             f"run {run_id!r} has the {what} {value!r}, which this version does not know; delete or repair the run"
         )
     return value
-
-
-def _error_of(text: object, run_id: str) -> ErrorRecord | None:
-    if text is None:
-        return None
-    try:
-        type_name, message, traceback = json.loads(str(text))
-    except (ValueError, TypeError, RecursionError) as error:
-        raise BadRow(f"an error of run {run_id!r} cannot be read back ({error}); delete or repair the run") from error
-    return ErrorRecord(str(type_name), str(message), str(traceback))

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from cnstra.errors import StoreError
 
-__all__ = ["SCHEMA_VERSION", "Synchronous", "check_path", "connect", "connect_writer"]
+__all__ = ["SCHEMA_VERSION", "Synchronous", "check_path", "connect", "connect_writer", "prepare_to_write"]
 
 Synchronous: TypeAlias = Literal["FULL", "NORMAL", "OFF"]
 
@@ -46,7 +46,7 @@ def check_path(path: Path) -> None:
         raise StoreError(f"{path}: there is no folder {path.parent}; create it first")
 
 
-def connect(path: Path, busy_timeout: float) -> sqlite3.Connection:
+def connect(path: Path, busy_timeout: float, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
     """Open a connection in autocommit mode; transactions are opened and closed by hand."""
     return sqlite3.connect(
         path,
@@ -54,6 +54,7 @@ def connect(path: Path, busy_timeout: float) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
         cached_statements=512,  # a dozen kinds, each for two dozen numbers of rows
+        factory=kind,
     )
 
 
@@ -66,19 +67,24 @@ def connect_writer(path: Path, busy_timeout: float, synchronous: Synchronous) ->
             "PRAGMA auto_vacuum = INCREMENTAL"
         )  # takes effect in a new file, so that a purge gives space back
         _switch_to_wal(connection, busy_timeout)
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-        if sys.platform == "darwin":  # where a plain fsync leaves the data in the drive's cache
-            connection.execute("PRAGMA fullfsync = ON")
-            connection.execute("PRAGMA checkpoint_fullfsync = ON")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-        connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
+        prepare_to_write(connection, synchronous)
         _migrate(connection, path)
         connection.execute("PRAGMA busy_timeout = 0")  # who begins a transaction waits for the lock, or does not
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def prepare_to_write(connection: sqlite3.Connection, synchronous: Synchronous) -> None:
+    """Set what a connection that commits has to be told."""
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    if sys.platform == "darwin":  # where a plain fsync leaves the data in the drive's cache
+        connection.execute("PRAGMA fullfsync = ON")
+        connection.execute("PRAGMA checkpoint_fullfsync = ON")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
 
 
 def _switch_to_wal(connection: sqlite3.Connection, busy_timeout: float) -> None:

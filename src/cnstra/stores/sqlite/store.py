@@ -6,33 +6,43 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
-from typing import final
+from typing import TypeVar, final
 
 from cnstra.errors import StoreError
 from cnstra.persist.delta import Delta
+from cnstra.persist.ports import EVERY_RUN, HopTransaction
 from cnstra.persist.records import (
     AttemptRecord,
+    ErrorRecord,
     FrontierTask,
     NewRun,
     Page,
+    RunFilter,
     RunRecord,
     RunState,
     RunStatus,
     StoredTask,
+    StoreStats,
     WorkerRecord,
 )
-from cnstra.stores.sqlite import claims, reads, removal, workers
+from cnstra.stores.sqlite import claims, ending, listing, reads, removal, schedule, workers
 from cnstra.stores.sqlite.admission import admit
+from cnstra.stores.sqlite.changes import ChangeWatch
 from cnstra.stores.sqlite.commits import commit_all, commit_fitting
 from cnstra.stores.sqlite.errors import Stale, explain
+from cnstra.stores.sqlite.hop_connection import HopConnection
 from cnstra.stores.sqlite.pace import Pace
-from cnstra.stores.sqlite.schema import Synchronous, connect, connect_writer
+from cnstra.stores.sqlite.schema import Synchronous, connect, connect_writer, prepare_to_write
 from cnstra.stores.sqlite.thread import DatabaseThread, Together, each
+from cnstra.stores.sqlite.transaction import Transactions
 
 __all__ = ["SqliteStore"]
+
+T = TypeVar("T")
 
 RUNS_AT_ONCE = 50
 """Runs that a purge deletes in one transaction, so that commits wait for milliseconds only."""
@@ -51,13 +61,20 @@ class SqliteStore:
         synchronous: ``"FULL"`` has every commit on disk when it returns. With ``"NORMAL"`` a crash of the machine (not
             of the process) may take the last commits back, with ``"OFF"`` it may damage the file.
         busy_timeout: Seconds to wait for other processes that write, before a `StoreError`.
+        transaction_timeout: Seconds after which a `transaction` that is open is undone: all the while nobody else can
+            write into the file, and heartbeats are writes too.
 
     Raises:
         StoreError: If *path* is ``":memory:"`` or empty, which would be a database for each thread.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, synchronous: Synchronous = "FULL", busy_timeout: float = 5.0
+        self,
+        path: str | os.PathLike[str],
+        *,
+        synchronous: Synchronous = "FULL",
+        busy_timeout: float = 5.0,
+        transaction_timeout: float = 5.0,
     ) -> None:
         if str(path) in ("", ":memory:"):
             raise StoreError(f"SqliteStore needs a file, not {str(path)!r}; for runs in memory use MemoryStore()")
@@ -75,12 +92,18 @@ class SqliteStore:
             serve=self._together,
             explain=explain_error,
         )
+        self._watch = ChangeWatch()
         self._reader = DatabaseThread(
             f"the reader of the SQLite store {self._path}",
-            connect=lambda: connect(self._path, busy_timeout),
+            connect=self._connect_reader,
             disconnect=sqlite3.Connection.close,
             serve=each,
             explain=explain_error,
+        )
+        self._transactions = Transactions(
+            connect=partial(_connect_for_hop, self._path, busy_timeout, synchronous),
+            thread=self._writer,
+            time_limit=transaction_timeout,
         )
         self._explain = explain_error
         self._heart: sqlite3.Connection | None = None
@@ -112,6 +135,7 @@ class SqliteStore:
                 self._opens -= 1
                 return
             self._opens = 0
+            self._transactions.abandon()
             with self._heart_lock:
                 if self._heart is not None:
                     self._heart.close()
@@ -120,9 +144,26 @@ class SqliteStore:
             await self._writer.close()
         self._changing = asyncio.Lock()  # the next user may be in another event loop
 
+    def _connect_reader(self) -> sqlite3.Connection:
+        connection = connect(self._path, self._busy_timeout)
+        listing.install(connection)
+        self._watch.has_changed(connection)  # what was changed before is no change
+        return connection
+
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        self._transactions.check_outside()
+        return await self._writer.run(work)
+
+    async def _change(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Write what others may be waiting for; the work itself tells other processes."""
+        result = await self._write(work)
+        if result:
+            self._watch.tell()
+        return result
+
     async def add_worker(self, worker: WorkerRecord, lease: float) -> None:
         """Insert or replace the worker's heartbeat row."""
-        await self._writer.run(partial(workers.add_worker, worker=worker, lease=lease))
+        await self._write(partial(workers.add_worker, worker=worker, lease=lease))
 
     def beat(self, worker_id: str, lease: float) -> bool:
         """Renew the worker's lease, on a connection of its own: long work of the other threads does not delay it."""
@@ -144,19 +185,22 @@ class SqliteStore:
 
     async def remove_worker(self, worker_id: str) -> None:
         """Drop the worker's row; an absent one is not an error."""
-        await self._writer.run(partial(workers.remove_worker, worker_id=worker_id))
+        await self._change(partial(workers.remove_worker, worker_id=worker_id))
 
     async def admit(self, run: NewRun, worker_id: str | None) -> RunState | None:
         """Store a new run with its entry frontier; ``None`` if its id is taken."""
-        return await self._writer.run(partial(admit, run=run, worker_id=worker_id))
+        work = partial(admit, run=run, worker_id=worker_id)
+        return await (self._change(work) if worker_id is None else self._write(work))
 
     async def commit(self, deltas: Sequence[Delta]) -> list[bool]:
         """Apply *deltas* in one transaction; tell for each whether it was applied."""
         try:
-            await self._writer.run(partial(commit_all, deltas=deltas))
+            await self._write(partial(commit_all, deltas=deltas))
+            applied = [True] * len(deltas)
         except Stale:  # rare: a run was taken over, deleted, or the answer to an earlier try was lost
-            return await self._writer.run(partial(commit_fitting, deltas=deltas))
-        return [True] * len(deltas)
+            applied = await self._write(partial(commit_fitting, deltas=deltas))
+        self._tell_of(deltas)
+        return applied
 
     def commit_now(self, deltas: Sequence[Delta]) -> list[bool] | None:
         """Commit like `commit`, but in the calling thread, while the disk is fast and nothing else is in the way."""
@@ -168,13 +212,59 @@ class SqliteStore:
             try:
                 with self._together.transaction(connection, 0.0):
                     commit_all(connection, deltas)
-            except (sqlite3.Error, Stale):  # a lock, a run that was taken over: `commit` finds out, and says what it is
-                return None
+            except (sqlite3.Error, Stale, ValueError, OverflowError):
+                return None  # a lock, a run that was taken over: `commit` finds out, and says what it is
+        self._tell_of(deltas)
         return [True] * len(deltas)
 
-    async def claim(self, scope: str, worker_id: str, *, dead: Collection[str], limit: int) -> list[RunState]:
-        """Take up to *limit* runs that no living worker holds; the oldest first."""
-        return await self._writer.run(partial(claims.claim, scope=scope, worker_id=worker_id, dead=dead, limit=limit))
+    def _tell_of(self, deltas: Sequence[Delta]) -> None:
+        if any(delta.ended is not None and delta.ended.status == "pending" for delta in deltas):
+            self._watch.tell()
+
+    async def claim(
+        self,
+        scope: str,
+        worker_id: str,
+        *,
+        dead: Collection[str],
+        limit: int,
+        max_recoveries: int | None = None,
+        unfit: Collection[int] = (),
+    ) -> list[RunState]:
+        """Take up to *limit* runs that no living worker holds: by priority, then the oldest first."""
+        work = partial(
+            claims.claim,
+            scope=scope,
+            worker_id=worker_id,
+            dead=dead,
+            limit=limit,
+            max_recoveries=max_recoveries,
+            unfit=frozenset(unfit),
+        )
+        states, is_cut_short = await self._write(work)
+        while is_cut_short and not states:
+            states, is_cut_short = await self._write(work)
+        return states
+
+    async def put_back(self, key: int, fence: int) -> bool:
+        """Undo a claim of a run that was not started."""
+        return await self._change(partial(claims.put_back, key=key, fence=fence))
+
+    async def next_due(self, scope: str) -> float | None:
+        """Return in how many seconds the next waiting run is due that is not due yet."""
+        return await self._reader.run(partial(schedule.next_due, scope=scope))
+
+    async def changed(self, scope: str, timeout: float) -> bool:  # noqa: ARG002, ASYNC109 - told of every scope
+        """Wait until a run may have become free or an abort may have been requested, or for *timeout* seconds."""
+        return await self._watch.wait(lambda: self._reader.run(self._watch.has_changed), timeout)
+
+    async def request_abort(self, scope: str, stimulation_id: str, reason: str) -> bool:
+        """Ask whoever holds a run to abort it; return ``False`` if the run is over or unknown."""
+        return await self._change(partial(ending.request_abort, scope=scope, run_id=stimulation_id, reason=reason))
+
+    async def abort_requests(self, scope: str, worker_id: str) -> list[tuple[str, str]]:
+        """Return id and reason of the runs of this worker that it is asked to abort."""
+        return await self._reader.run(partial(ending.abort_requests, scope=scope, worker_id=worker_id))
 
     async def take(
         self, scope: str, stimulation_id: str, worker_id: str, *, statuses: Collection[RunStatus], dead: Collection[str]
@@ -183,17 +273,29 @@ class SqliteStore:
         work = partial(
             claims.take, scope=scope, run_id=stimulation_id, worker_id=worker_id, statuses=statuses, dead=dead
         )
-        return await self._writer.run(work)
+        return await self._write(work)
 
-    async def settle(self, scope: str, stimulation_id: str, status: RunStatus, *, dead: Collection[str]) -> bool:
-        """Give a run that no living worker holds and that is not over a final status."""
-        return await self._writer.run(
-            partial(claims.settle, scope=scope, run_id=stimulation_id, status=status, dead=dead)
+    async def settle(
+        self,
+        scope: str,
+        stimulation_id: str,
+        status: RunStatus,
+        *,
+        dead: Collection[str],
+        error: ErrorRecord | None = None,
+    ) -> bool:
+        """Give a run that no living worker holds and that is not over another status."""
+        return await self._change(
+            partial(ending.settle, scope=scope, run_id=stimulation_id, status=status, dead=dead, error=error)
         )
 
     async def get(self, scope: str, stimulation_id: str) -> RunRecord | None:
         """Return the run, or ``None``."""
         return await self._reader.run(partial(reads.get, scope=scope, run_id=stimulation_id))
+
+    async def peek(self, scope: str, stimulation_id: str) -> RunState | None:
+        """Return the run as taking it would, without taking it."""
+        return await self._reader.run(partial(reads.peek, scope=scope, run_id=stimulation_id))
 
     async def attempts(self, scope: str, stimulation_id: str) -> list[AttemptRecord]:
         """Return the attempts of a run by number."""
@@ -211,7 +313,7 @@ class SqliteStore:
 
     async def delete(self, scope: str, stimulation_id: str, *, dead: Collection[str]) -> bool:
         """Drop a run with everything of it, unless a living worker holds it."""
-        return await self._writer.run(partial(removal.delete, scope=scope, run_id=stimulation_id, dead=dead))
+        return await self._write(partial(removal.delete, scope=scope, run_id=stimulation_id, dead=dead))
 
     async def purge(
         self, scope: str, *, statuses: Collection[RunStatus], older_than: float, keep: int = 0, limit: int = 1000
@@ -221,25 +323,39 @@ class SqliteStore:
         while dropped < limit:
             most = min(RUNS_AT_ONCE, limit - dropped)
             work = partial(removal.purge, scope=scope, statuses=statuses, older_than=older_than, keep=keep, limit=most)
-            batch = await self._writer.run(work)
+            batch = await self._write(work)
             dropped += batch
             if batch < most:
                 break
-        while dropped and await self._writer.run(partial(removal.free_pages, most=PAGES_AT_ONCE)):
+        while dropped and await self._write(partial(removal.free_pages, most=PAGES_AT_ONCE)):
             pass
         return dropped
 
     async def list(
-        self,
-        scope: str,
-        *,
-        statuses: Collection[RunStatus] | None = None,
-        limit: int = 100,
-        cursor: str | None = None,
+        self, scope: str, *, where: RunFilter = EVERY_RUN, limit: int = 100, cursor: str | None = None
     ) -> Page:
-        """Return runs, the newest first, from *cursor* on."""
-        work = partial(reads.list_runs, scope=scope, statuses=statuses, limit=limit, cursor=cursor)
+        """Return the runs that *where* selects, the newest first, from *cursor* on."""
+        work = partial(listing.list_runs, scope=scope, where=where, limit=limit, cursor=cursor)
         return await self._reader.run(work)
+
+    async def stats(self, scope: str) -> StoreStats:
+        """Return the store in numbers; its size is that of the file."""
+        return await self._reader.run(partial(listing.stats, scope=scope))
+
+    @property
+    def is_transactional(self) -> bool:
+        """Whether `transaction` works: it does."""
+        return True
+
+    def transaction(self) -> AbstractAsyncContextManager[HopTransaction]:
+        """Open a transaction for a handler's own statements, which its hop commits; left without that, it is undone."""
+        return self._transactions.open()
+
+
+def _connect_for_hop(path: Path, busy_timeout: float, synchronous: Synchronous) -> sqlite3.Connection:
+    connection = connect(path, busy_timeout, HopConnection)
+    prepare_to_write(connection, synchronous)
+    return connection
 
 
 def _check_in(connection: sqlite3.Connection) -> None:

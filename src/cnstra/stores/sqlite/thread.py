@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
+from operator import attrgetter
 from queue import SimpleQueue
 from typing import TypeAlias, TypeVar, cast, final
 
@@ -26,10 +28,13 @@ Explain: TypeAlias = Callable[[BaseException], BaseException]
 class Job:
     """One piece of work on the connection, and the future that waits for it; made in the event loop."""
 
-    __slots__ = ("_loop", "future", "is_last", "work")
+    __slots__ = ("_loop", "future", "is_alone", "is_last", "work")
 
-    def __init__(self, work: Callable[[sqlite3.Connection], object], *, is_last: bool = False) -> None:
+    def __init__(
+        self, work: Callable[[sqlite3.Connection], object], *, is_alone: bool = False, is_last: bool = False
+    ) -> None:
         self.work = work
+        self.is_alone = is_alone
         self.is_last = is_last
         self._loop = asyncio.get_running_loop()
         self.future: asyncio.Future[object] = self._loop.create_future()
@@ -78,6 +83,14 @@ class Together:
         self._pace = pace
 
     def __call__(self, connection: sqlite3.Connection, jobs: Sequence[Job], explain: Explain) -> None:
+        """Do the jobs in order; those that stand alone have no transaction around them."""
+        for is_alone, group in groupby(jobs, key=attrgetter("is_alone")):
+            if is_alone:
+                each(connection, list(group), explain)
+            else:
+                self._share(connection, list(group), explain)
+
+    def _share(self, connection: sqlite3.Connection, jobs: Sequence[Job], explain: Explain) -> None:
         """Do all jobs in one transaction, so that they share its fsync; if one fails, do each in one of its own."""
         try:
             with self.transaction(connection, self._busy_timeout):
@@ -93,7 +106,7 @@ class Together:
                 job.settle(result)
             return
         for job in jobs:
-            self(connection, [job], explain)
+            self._share(connection, [job], explain)
 
     @contextmanager
     def transaction(self, connection: sqlite3.Connection, wait: float) -> Iterator[None]:
@@ -179,11 +192,14 @@ class DatabaseThread:
             await last.future
             thread.join()
 
-    def run(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
-        """Do *work* in the thread; await what it returns. Cancelling the waiter does not undo the work."""
+    def run(self, work: Callable[[sqlite3.Connection], T], *, is_alone: bool = False) -> asyncio.Future[T]:
+        """Do *work* in the thread; await what it returns. Cancelling the waiter does not undo the work.
+
+        With *is_alone* no transaction is opened for it, and nobody shares one with it.
+        """
         if self._thread is None:
             raise StoreError(f"{self._name} is not open: await its open() first")
-        job = Job(work)
+        job = Job(work, is_alone=is_alone)
         self._jobs.put(job)
         return cast("asyncio.Future[T]", job.future)
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection
 
 from cnstra.persist.records import WorkerRecord
+from cnstra.stores.sqlite.changes import note_change
 
 __all__ = ["add_worker", "all_workers", "living", "remove_worker", "renew"]
 
@@ -27,9 +28,12 @@ def renew(connection: sqlite3.Connection, worker_id: str, lease: float) -> bool:
     return changed == 1
 
 
-def remove_worker(connection: sqlite3.Connection, worker_id: str) -> None:
-    """Delete a worker's row, if there is one."""
-    connection.execute("DELETE FROM cnstra_workers WHERE worker_id = ?", (worker_id,))
+def remove_worker(connection: sqlite3.Connection, worker_id: str) -> bool:
+    """Delete a worker's row; tell whether there was one, so that its runs are free now."""
+    changed = connection.execute("DELETE FROM cnstra_workers WHERE worker_id = ?", (worker_id,)).rowcount
+    if changed:
+        note_change(connection)
+    return changed == 1
 
 
 def all_workers(connection: sqlite3.Connection) -> list[WorkerRecord]:

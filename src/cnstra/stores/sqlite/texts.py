@@ -1,0 +1,61 @@
+"""Errors, reasons and contexts as JSON texts in a column.
+
+In ASCII, since a message may hold what is no valid Unicode, which SQLite would not take.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from cnstra.persist.records import ErrorRecord
+from cnstra.stores.sqlite.errors import BadRow
+
+__all__ = ["contexts_of", "contexts_text", "error_of", "error_text", "reason_of", "reason_text"]
+
+
+def error_text(error: ErrorRecord | None) -> str | None:
+    """Return an error as JSON."""
+    return None if error is None else json.dumps([error.type_name, error.message, error.traceback])
+
+
+def error_of(text: object, run_id: str) -> ErrorRecord | None:
+    """Read an error back."""
+    if text is None:
+        return None
+    try:
+        type_name, message, traceback = json.loads(str(text))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BadRow(f"an error of run {run_id!r} cannot be read back ({error}); delete or repair the run") from error
+    return ErrorRecord(str(type_name), str(message), str(traceback))
+
+
+def reason_text(reason: str) -> str:
+    """Return the reason of an abort as JSON."""
+    return json.dumps(reason)
+
+
+def reason_of(text: object, run_id: str) -> str:
+    """Read the reason of an abort back."""
+    try:
+        return str(json.loads(str(text)))
+    except (ValueError, RecursionError) as error:
+        raise BadRow(
+            f"the requested abort of run {run_id!r} cannot be read back ({error}); delete or repair the run"
+        ) from error
+
+
+def contexts_text(contexts: Mapping[str, bytes | None]) -> str:
+    """Return the values that a hop gave to neurons as JSON, each as its text: a value of null is not a deleted one."""
+    return json.dumps({name: None if value is None else value.decode() for name, value in contexts.items()})
+
+
+def contexts_of(text: object, run_id: str) -> dict[str, bytes | None] | None:
+    """Read the values that a hop gave to neurons back."""
+    if text is None:
+        return None
+    try:
+        values = json.loads(str(text)).items()
+        return {name: None if value is None else value.encode() for name, value in values}
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise BadRow(f"a context of run {run_id!r} cannot be read back ({error}); delete or repair the run") from error

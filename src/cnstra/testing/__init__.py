@@ -10,9 +10,10 @@ import pytest
 pytest.register_assert_rewrite("cnstra.testing.store_contract")  # so that a failed assertion shows its values
 
 from cnstra.testing import building  # noqa: E402 - after the line above
-from cnstra.testing.store_contract import StoreContract  # noqa: E402
+from cnstra.testing.store_contract import Ledger, StoreContract  # noqa: E402
 
 __all__ = [
+    "Ledger",
     "StoreContract",
     "building",
 ]

@@ -6,6 +6,7 @@ signal and adds one task for it. `after` tells what a state is once a delta is c
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from typing import Final
 
@@ -31,10 +32,13 @@ __all__ = [
     "OPEN",
     "admitted",
     "after",
+    "clock_of",
     "empty_delta",
+    "enqueued",
     "failure",
     "frontier",
     "hop",
+    "lost",
     "new_run",
     "run_to_its_end",
     "settled",
@@ -71,6 +75,17 @@ async def admitted(store: Store, run: NewRun | None = None, *, worker_id: str | 
     state = await store.admit(run or new_run(), worker_id)
     assert state is not None
     return state
+
+
+async def enqueued(store: Store, run_id: str, *, priority: int = 0, due_at: float | None = None) -> RunState:
+    """Admit a run that waits for a worker."""
+    return await admitted(store, replace(new_run(run_id), priority=priority, due_at=due_at), worker_id=None)
+
+
+async def clock_of(store: Store) -> float:
+    """Return the time by the store's own clock, at the price of one more run, in the scope ``clock``."""
+    state = await admitted(store, new_run(str(uuid.uuid4()), scope="clock"))
+    return state.run.created_at
 
 
 def settled(row: TaskRow, *, attempt_number: int = 1, error: ErrorRecord | None = None) -> TaskSettled:
@@ -136,6 +151,14 @@ async def run_to_its_end(store: Store, run_id: str, *, ended: Ended = COMPLETED,
     """Admit a run of one hop and commit that hop."""
     state = await admitted(store, new_run(run_id, scope=scope))
     assert await store.commit([hop(state, ended=ended)]) == [True]
+
+
+async def lost(store: Store, *, times: int, max_recoveries: int | None = None) -> list[RunState]:
+    """Let the dead worker claim runs so many times, and die of it each time; return what it got last."""
+    states: list[RunState] = []
+    for _ in range(times):
+        states = await store.claim("", "worker", dead=["worker"], limit=9, max_recoveries=max_recoveries)
+    return states
 
 
 def worker(worker_id: str = "worker") -> WorkerRecord:

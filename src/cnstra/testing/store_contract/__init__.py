@@ -20,24 +20,32 @@ class TestMyStore(StoreContract):
     pass
 ```
 
-The tests and the fixture are asynchronous and run on asyncio by anyio's plugin for pytest, which needs no setting.
+The tests and the fixture are asynchronous and run on asyncio by anyio's plugin for pytest, which needs no setting. For
+a store that is transactional there is one more fixture, ``ledger``: see `cnstra.testing.Ledger`.
 """
 
 from __future__ import annotations
 
 import pytest
 
+from cnstra.testing.store_contract.aborts import AbortContract
 from cnstra.testing.store_contract.admission import AdmissionContract
 from cnstra.testing.store_contract.attempts import AttemptContract
+from cnstra.testing.store_contract.changes import ChangeContract
 from cnstra.testing.store_contract.claims import ClaimContract
 from cnstra.testing.store_contract.commits import CommitContract
+from cnstra.testing.store_contract.filters import FilterContract
 from cnstra.testing.store_contract.history import HistoryContract
 from cnstra.testing.store_contract.listing import ListContract
+from cnstra.testing.store_contract.poison import PoisonContract
 from cnstra.testing.store_contract.removal import RemovalContract
+from cnstra.testing.store_contract.sharing import SharingContract
 from cnstra.testing.store_contract.taking import TakeContract
+from cnstra.testing.store_contract.transactions import Ledger, TransactionContract
+from cnstra.testing.store_contract.waiting import WaitingContract
 from cnstra.testing.store_contract.workers import WorkerContract
 
-__all__ = ["StoreContract"]
+__all__ = ["Ledger", "StoreContract"]
 
 
 class StoreContract(
@@ -45,11 +53,18 @@ class StoreContract(
     CommitContract,
     AttemptContract,
     ClaimContract,
+    WaitingContract,
+    PoisonContract,
+    AbortContract,
     TakeContract,
     HistoryContract,
     ListContract,
+    FilterContract,
     RemovalContract,
     WorkerContract,
+    ChangeContract,
+    SharingContract,
+    TransactionContract,
 ):
     """All of it."""
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from cnstra.persist.ports import Store
 from cnstra.testing.building import (
     OPEN,
     admitted,
     frontier,
+    hop,
     new_run,
     signal,
     task,
+    worker,
 )
 
 __all__ = ["AdmissionContract"]
@@ -37,6 +40,48 @@ class AdmissionContract:
         assert state.tasks == (task(0), task(1))
         assert state.signals == {0: signal(0)}
         assert (state.contexts, state.hops) == ({}, {})
+
+    async def test_ordinals_may_be_reserved_for_the_first_attempt(self, store: Store) -> None:
+        state = await admitted(store, replace(new_run(tasks=2), reserved=3))
+
+        [taken] = await store.claim("", "other", dead=["worker"], limit=1)
+        assert state.next_task == taken.next_task == 5
+
+    async def test_a_run_may_begin_with_contexts(self, store: Store) -> None:
+        state = await admitted(store, replace(new_run(), contexts={"card-0": b"1", "deck": b"null"}))
+
+        [taken] = await store.claim("", "other", dead=["worker"], limit=1)
+        assert state.contexts == taken.contexts == {"card-0": b"1", "deck": b"null"}
+
+    async def test_a_fork_knows_where_it_comes_from(self, store: Store) -> None:
+        state = await admitted(store, replace(new_run(), forked_from="first", forked_task=7))
+
+        run = await store.get("", "run")
+        assert run == state.run
+        assert run is not None
+        assert (run.forked_from, run.forked_task) == ("first", 7)
+
+    async def test_names_may_be_any_text(self, store: Store) -> None:
+        name = "läufe/{1}:*?[a]\n%_'\"\\ 1=1; --\N{COLLISION SYMBOL}"
+        await store.add_worker(worker(name), lease=-1)
+        state = await admitted(store, new_run(name, scope=name), worker_id=name)
+        delta = hop(state)
+        delta.contexts, delta.hops = {name: b"1"}, {name: 1}
+        delta.tasks = {1: task(1, of=1)._replace(neuron_name=name, collateral_name=name)}
+        await store.commit([delta])
+
+        [taken] = await store.claim(name, "other", dead=(), limit=9)
+
+        assert (taken.run.scope, taken.run.stimulation_id, taken.tasks) == (name, name, tuple(delta.tasks.values()))
+        assert (taken.contexts, taken.hops) == ({name: b"1"}, {name: 1})
+        assert [run.stimulation_id for run in await store.list(name)] == [name]
+
+    async def test_a_payload_may_be_large(self, store: Store) -> None:
+        large = signal(0)._replace(payload=b'"%s"' % (b"x" * 2_000_000))
+        await admitted(store, replace(new_run(), entry=[large]))
+
+        [outstanding] = await store.frontier("", "run")
+        assert outstanding.input == large
 
     async def test_without_a_worker_a_run_waits(self, store: Store) -> None:
         state = await admitted(store, worker_id=None)

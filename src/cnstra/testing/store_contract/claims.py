@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from cnstra.persist.delta import Ended
 from cnstra.persist.ports import Store
 from cnstra.testing.building import (
     OPEN,
     admitted,
     empty_delta,
+    enqueued,
     hop,
     new_run,
     run_to_its_end,
@@ -86,16 +85,19 @@ class ClaimContract:
 
         assert await store.claim("", "other", dead=["worker"], limit=9) == []
 
-    async def test_many_claimers_share_the_runs(self, store: Store) -> None:
-        for n in range(20):
-            await admitted(store, new_run(f"run-{n}"), worker_id=None)
-        for n in range(5):
-            await store.add_worker(worker(f"worker-{n}"), lease=60)
+    async def test_unfit_runs_are_passed_over(self, store: Store) -> None:
+        states = [await enqueued(store, f"run-{n}") for n in range(5)]
 
-        claims = await asyncio.gather(*(store.claim("", f"worker-{n}", dead=(), limit=6) for n in range(5)))
+        claimed = await store.claim("", "worker", dead=(), limit=2, unfit=[state.key for state in states[:3]])
 
-        claimed = [state.run.stimulation_id for states in claims for state in states]
-        assert sorted(claimed) == sorted(f"run-{n}" for n in range(20))
+        assert [state.run.stimulation_id for state in claimed] == ["run-3", "run-4"]
+        assert await store.get("", "run-0") == states[0].run
+
+    async def test_a_claim_of_none_takes_none(self, store: Store) -> None:
+        state = await enqueued(store, "run")
+
+        assert await store.claim("", "worker", dead=(), limit=0) == []
+        assert await store.get("", "run") == state.run
 
     async def test_a_claim_goes_on_where_the_last_commit_stands(self, store: Store) -> None:
         state = await admitted(store, new_run(tasks=2))

@@ -6,11 +6,14 @@ import pytest
 
 from cnstra.persist.ports import Store
 from cnstra.testing.building import (
+    COMPLETED,
     admitted,
     after,
+    empty_delta,
     frontier,
     hop,
     new_run,
+    settled,
     signal,
     task,
 )
@@ -115,15 +118,29 @@ class CommitContract:
     async def test_a_wide_fan_out_is_stored_whole(self, store: Store) -> None:
         state = await admitted(store)
         delta = hop(state)
-        delta.tasks = {n: task(n, of=1) for n in range(1, 700)}
-        delta.next_task = 700
+        delta.tasks = {n: task(n, of=1) for n in range(1, 1001)}
+        delta.next_task = 1001
 
         await store.commit([delta])
 
-        assert [row.ordinal for row in await frontier(store, "run")] == list(range(1, 700))
+        assert [row.ordinal for row in await frontier(store, "run")] == list(range(1, 1001))
         [taken] = await store.claim("", "other", dead=["worker"], limit=1)
         assert taken.signals == {1: signal(1, producer=0)}
-        assert (taken.run.outstanding, taken.next_task) == (699, 700)
+        assert (taken.run.outstanding, taken.next_task) == (1000, 1001)
+
+    async def test_a_wide_fan_in_is_settled_at_once(self, store: Store) -> None:
+        state = await admitted(store, new_run(tasks=1000))
+        delta = empty_delta(state, ended=COMPLETED)
+        delta.removed = list(range(1000))
+        delta.history = [settled(row) for row in state.tasks]
+        delta.hop_count = 1000
+
+        assert await store.commit([delta]) == [True]
+
+        run = await store.get("", "run")
+        assert run is not None
+        assert (run.status, run.outstanding, run.hop_count) == ("completed", 0, 1000)
+        assert [one.settled.ordinal for one in await store.tasks("", "run")] == list(range(1000))
 
     async def test_contexts_and_hops_are_kept_by_neuron(self, store: Store) -> None:
         state = await admitted(store)

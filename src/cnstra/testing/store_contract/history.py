@@ -48,6 +48,20 @@ class HistoryContract:
         assert await store.tasks("", "run", 2) == [two]
         assert await store.tasks("", "run", 3) == []
 
+    async def test_the_contexts_that_a_hop_changed_are_told(self, store: Store) -> None:
+        state = await admitted(store)
+        first = hop(state)
+        first.history = [settled(task(0))._replace(contexts={"a": b"1", "b": b"null", "größe": b'"\xc3\xbc"'})]
+        second = hop(after(state, first))
+        second.history = [settled(task(1, of=1))._replace(contexts={"a": None})]
+        third = hop(after(after(state, first), second))
+        await store.commit([first, second, third])
+
+        one, two, three = await store.tasks("", "run")
+
+        assert one.settled.contexts == {"a": b"1", "b": b"null", "größe": b'"\xc3\xbc"'}
+        assert (two.settled.contexts, three.settled.contexts) == ({"a": None}, None)
+
     async def test_a_task_may_have_no_input(self, store: Store) -> None:
         state = await admitted(store)
         delta = hop(state)

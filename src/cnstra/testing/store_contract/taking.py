@@ -7,6 +7,7 @@ from cnstra.testing.building import (
     BOOM,
     COMPLETED,
     admitted,
+    enqueued,
     failure,
     hop,
     run_to_its_end,
@@ -61,6 +62,72 @@ class TakeContract:
         assert [attempt.status for attempt in await store.attempts("", "run")] == ["lost"]
         assert await store.commit([hop(state)]) == [False]
         assert not await store.settle("", "run", "failed", dead=())
+
+    async def test_a_run_is_settled_with_a_reason(self, store: Store) -> None:
+        await admitted(store)
+
+        await store.settle("", "run", "failed", dead=["worker"], error=BOOM)
+
+        run = await store.get("", "run")
+        assert run is not None
+        assert (run.status, run.error, run.recoveries) == ("failed", BOOM, 1)
+        [attempt] = await store.attempts("", "run")
+        assert (attempt.status, attempt.error) == ("lost", None)
+
+    async def test_the_reason_goes_when_the_run_is_taken(self, store: Store) -> None:
+        await admitted(store)
+        await store.settle("", "run", "failed", dead=["worker"], error=BOOM)
+
+        taken = await store.take("", "run", "other", statuses=["failed"], dead=())
+
+        assert taken is not None
+        assert taken.run.error is None
+        assert await store.get("", "run") == taken.run
+
+    async def test_a_run_that_is_settled_as_pending_is_claimed_again(self, store: Store) -> None:
+        zombie = await admitted(store)
+
+        assert await store.settle("", "run", "pending", dead=["worker"], error=BOOM)
+
+        run = await store.get("", "run")
+        assert run is not None
+        assert (run.status, run.owner, run.ended_at, run.error) == ("pending", None, None, BOOM)
+        assert await store.commit([hop(zombie)]) == [False]
+        [taken] = await store.claim("", "other", dead=(), limit=9)
+        assert (taken.run.attempt_number, taken.run.recoveries, taken.run.error) == (2, 1, None)
+
+    async def test_a_run_that_was_not_started_is_put_back(self, store: Store) -> None:
+        await enqueued(store, "run")
+        [state] = await store.claim("", "worker", dead=(), limit=1)
+
+        assert await store.put_back(state.key, state.run.fence)
+
+        run = await store.get("", "run")
+        assert run is not None
+        assert (run.status, run.owner, run.attempt_number, run.fence) == ("pending", None, 0, state.run.fence)
+        assert await store.attempts("", "run") == []
+        [again] = await store.claim("", "other", dead=(), limit=1)
+        assert (again.run.attempt_number, again.run.recoveries) == (1, 0)
+
+    async def test_a_recovery_that_is_put_back_still_counts(self, store: Store) -> None:
+        await admitted(store)
+        [state] = await store.claim("", "other", dead=["worker"], limit=1)
+
+        assert await store.put_back(state.key, state.run.fence)
+
+        run = await store.get("", "run")
+        assert run is not None
+        assert (run.status, run.attempt_number, run.recoveries) == ("pending", 1, 1)
+        assert [attempt.status for attempt in await store.attempts("", "run")] == ["lost"]
+
+    async def test_only_its_owner_puts_a_run_back(self, store: Store) -> None:
+        zombie = await admitted(store)
+        [state] = await store.claim("", "other", dead=["worker"], limit=1)
+
+        assert not await store.put_back(zombie.key, zombie.run.fence)
+        assert await store.get("", "run") == state.run
+        assert await store.put_back(state.key, state.run.fence)
+        assert not await store.put_back(state.key, state.run.fence)
 
     async def test_a_waiting_run_can_be_settled(self, store: Store) -> None:
         await admitted(store, worker_id=None)

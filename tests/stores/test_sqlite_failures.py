@@ -166,7 +166,7 @@ async def test_an_ordinal_that_is_used_twice_is_an_error(sqlite_store: SqliteSto
     delta = hop(state)
     await sqlite_store.commit([delta])
     again = hop(after(state, delta))
-    again.signals = dict(delta.signals)
+    again.tasks = dict(delta.tasks)
 
     with pytest.raises(StoreError, match="UNIQUE constraint failed"):
         await sqlite_store.commit([again])

@@ -44,7 +44,9 @@ def admit(connection: sqlite3.Connection, run: NewRun, worker_id: str | None) ->
     next_task = max((task.ordinal for task in run.tasks), default=-1) + 1 + run.reserved
     next_signal = max(signals, default=-1) + 1
     connection.execute(
-        "INSERT INTO cnstra_progress VALUES (?, ?, 0, ?, ?, 0, ?, ?)",
+        "INSERT INTO cnstra_progress "
+        "(key, fence, sequence, next_task, next_signal, hop_count, outstanding, updated_at) "
+        "VALUES (?, ?, 0, ?, ?, 0, ?, ?)",
         (key, record.fence, next_task, next_signal, record.outstanding, now),
     )
     if worker_id is not None:

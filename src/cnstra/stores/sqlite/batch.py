@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import final
 
 from cnstra.persist.delta import Delta, Ended
-from cnstra.persist.records import NewRun
+from cnstra.persist.records import NewRun, SignalRow
 from cnstra.stores.sqlite.changes import note_change
 from cnstra.stores.sqlite.statements import ManyRows
-from cnstra.stores.sqlite.texts import contexts_text, error_text
+from cnstra.stores.sqlite.texts import contexts_text, error_text, outputs_text
 
 __all__ = ["Batch"]
 
@@ -23,13 +23,14 @@ _ADD_SIGNALS = ManyRows(
 )
 _ADD_TASKS = ManyRows(
     "INSERT OR ROLLBACK INTO cnstra_frontier "
-    "(place, neuron_name, collateral_name, dendrite_index, signal, failure) VALUES",
-    "(?, ?, ?, ?, ?, ?)",
+    "(place, neuron_name, collateral_name, dendrite_index, signal, failure, source) VALUES",
+    "(?, ?, ?, ?, ?, ?, ?)",
 )
+# Comes before the run's progress moves on: until then that tells of the history row before this one.
 _ADD_HISTORY = ManyRows(
-    "INSERT OR ROLLBACK INTO cnstra_history (key, ordinal, attempt_number, neuron_name, collateral_name, "
-    "dendrite_index, signal, status, error, started_at, duration, contexts) VALUES",
-    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT OR ROLLBACK INTO cnstra_history (id, previous, key, ordinal, attempt_number, neuron_name, collateral_name, "
+    "dendrite_index, signal, status, error, started_at, duration, contexts, outputs) VALUES",
+    "(?, coalesce(?, (SELECT last_history FROM cnstra_progress WHERE key = ?)), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 )
 _SET_CONTEXTS = ManyRows(
     "INSERT INTO cnstra_contexts (key, neuron_name, value) VALUES",
@@ -66,13 +67,25 @@ _END_ATTEMPTS = ManyRows(
     ") AS v WHERE key = v.column1 AND attempt_number = v.column2",
 )
 
+_NOWHERE: Mapping[int | None, int] = {}
+
 
 @final
 class Batch:
-    """Flat lists of values for each kind of row."""
+    """Flat lists of values for each kind of row.
 
-    def __init__(self, now: float) -> None:
+    Args:
+        now: When all of it happens.
+        next_id: Of the next row of history.
+
+    Attributes:
+        last_history: Key to the last row of history of that run.
+    """
+
+    def __init__(self, now: float, next_id: int = 0) -> None:
         self._now = now
+        self._next_id = next_id
+        self.last_history: dict[int, int] = {}
         self._signals: list[object] = []
         self._tasks: list[object] = []
         self._history: list[object] = []
@@ -88,10 +101,9 @@ class Batch:
     def add_run(self, key: int, run: NewRun) -> None:
         """Gather the entry of a new run."""
         first = key << 32
-        for signal in run.entry:
-            self._signals += (first | signal.ordinal, *signal[1:])
+        self._add_signals(key, run.entry)
         for task in run.tasks:
-            self._tasks += (first | task.ordinal, *task[1:5], task.failure and error_text(task.failure))
+            self._tasks += (first | task.ordinal, *task[1:5], task.failure and error_text(task.failure), None)
         for neuron_name, value in run.contexts.items():
             self._contexts[key, neuron_name] = value
 
@@ -101,18 +113,18 @@ class Batch:
         On the way of every hop: rows are cut out of the records by position, and all is in one loop; written out in a
         function for each kind, with the fields by name, it takes 3.1 us a delta instead of 1.4.
         """
-        signals, tasks, history, removed = self._signals, self._tasks, self._history, self._removed
+        tasks, removed = self._tasks, self._removed
         for delta in deltas:
             key = delta.key
             first = key << 32
-            for signal in delta.signals.values():
-                signals += (first | signal[0], *signal[1:])
+            if delta.history:
+                sources = self._add_history(delta)
+            else:
+                sources = _NOWHERE
+                self._add_signals(key, delta.signals.values())
             for task in delta.tasks.values():
-                tasks += (first | task[0], *task[1:5], task[5] and error_text(task[5]))
-            for ordinal, attempt_number, task, status, error, started_at, duration, contexts in delta.history:
-                failure = error and error_text(error)
-                values = contexts if contexts is None else contexts_text(contexts)
-                history += (key, ordinal, attempt_number, *task[1:5], status, failure, started_at, duration, values)
+                failure = task[5] and error_text(task[5])
+                tasks += (first | task[0], *task[1:5], failure, sources.get(task[4]))
             for ordinal in delta.removed:
                 removed.append(first | ordinal)
             if delta.dropped:
@@ -121,6 +133,36 @@ class Batch:
                 self._add_changes(delta)
             if delta.ended is not None:
                 self._add_end(key, delta.attempt_number, delta.ended)
+
+    def _add_signals(self, key: int, signals: Iterable[SignalRow]) -> None:
+        """Gather signals that are in no row of history: those that a run starts with, or keeps no history of."""
+        first = key << 32
+        for signal in signals:
+            self._signals += (first | signal[0], *signal[1:])
+
+    def _add_history(self, delta: Delta) -> Mapping[int | None, int]:
+        """Gather settled activations, each with the signals that it emitted; tell of each signal in which row it is."""
+        key, rows = delta.key, self._history
+        emitted: dict[int | None, list[SignalRow]] = {}
+        for signal in delta.signals.values():
+            emitted.setdefault(signal[4], []).append(signal)
+        sources: dict[int | None, int] = {}
+        row, previous = self._next_id, self.last_history.get(key)
+        for ordinal, attempt_number, task, status, error, started_at, duration, contexts in delta.history:
+            outputs = emitted.pop(ordinal, None) if error is None else None
+            text = None if outputs is None else outputs_text(outputs)
+            for signal in outputs or ():
+                sources[signal[0]] = row
+            failure = error and error_text(error)
+            values = contexts and contexts_text(contexts)
+            rows += (row, previous, key, key, ordinal, attempt_number, *task[1:5], status, failure, started_at)
+            rows += (duration, values, text)
+            previous = row
+            row += 1
+        self._next_id, self.last_history[key] = row, row - 1
+        for outputs in emitted.values():
+            self._add_signals(key, outputs)
+        return sources
 
     def _add_changes(self, delta: Delta) -> None:
         key = delta.key
@@ -136,8 +178,13 @@ class Batch:
         self._frees_runs |= ended.status == "pending"
         self._ended_attempts += (key, attempt_number, ended.attempt, self._now, error_text(ended.error))
 
+    def write_history(self, connection: sqlite3.Connection) -> None:
+        """Write the history, before the progress of the runs moves on."""
+        if self._history:
+            _ADD_HISTORY.execute(connection, self._history)
+
     def write(self, connection: sqlite3.Connection) -> None:
-        """Write all of it: first what is new, then what changes, then what goes.
+        """Write the rest: first what is new, then what changes, then what goes.
 
         That order is right across deltas as well, since an ordinal is never used twice.
         """
@@ -145,7 +192,6 @@ class Batch:
         for statement, values in (
             (_ADD_SIGNALS, self._signals),
             (_ADD_TASKS, self._tasks),
-            (_ADD_HISTORY, self._history),
             (_SET_CONTEXTS, contexts),
             (_ADD_HOPS, self._hops),
             (_FAIL_TASKS, self._failures),

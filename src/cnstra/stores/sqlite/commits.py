@@ -17,14 +17,14 @@ __all__ = ["commit_all", "commit_fitting", "is_applied"]
 # of an UPDATE from a list; it never inserts: a run that is gone fails the reference to cnstra_runs.
 _ADVANCE = ManyRows(
     "INSERT INTO cnstra_progress "
-    "(next_task, next_signal, hop_count, outstanding, updated_at, key, fence, sequence) VALUES",
-    "(?, ?, ?, ?, ?, ?, ?, ?)",
+    "(next_task, next_signal, hop_count, outstanding, updated_at, last_history, key, fence, sequence) VALUES",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "ON CONFLICT (key) DO UPDATE SET next_task = excluded.next_task, next_signal = excluded.next_signal, "
     "hop_count = hop_count + excluded.hop_count, outstanding = outstanding + excluded.outstanding, "
-    "updated_at = excluded.updated_at, sequence = sequence + 1 "
-    "WHERE fence = excluded.fence AND sequence = excluded.sequence",
+    "updated_at = excluded.updated_at, last_history = coalesce(excluded.last_history, last_history), "
+    "sequence = sequence + 1 WHERE fence = excluded.fence AND sequence = excluded.sequence",
     single="UPDATE cnstra_progress SET next_task = ?, next_signal = ?, hop_count = hop_count + ?, "
-    "outstanding = outstanding + ?, updated_at = ?, sequence = sequence + 1 "
+    "outstanding = outstanding + ?, updated_at = ?, last_history = coalesce(?, last_history), sequence = sequence + 1 "
     "WHERE key = ? AND fence = ? AND sequence = ?",
 )
 
@@ -36,43 +36,49 @@ def commit_all(connection: sqlite3.Connection, deltas: Sequence[Delta]) -> None:
         Stale: If one does not fit; the transaction must be rolled back then.
     """
     now = time.time()
-    try:
-        fitting = _advance(connection, deltas, now)
-    except sqlite3.IntegrityError as error:
-        raise Stale from error
-    if fitting != len(deltas):
-        raise Stale
-    batch = Batch(now)
+    (last,) = connection.execute("SELECT max(id) FROM cnstra_history").fetchone()
+    batch = Batch(now, (last or 0) + 1)
     batch.add(deltas)
-    batch.write(connection)
-
-
-def commit_fitting(connection: sqlite3.Connection, deltas: Sequence[Delta]) -> list[bool]:
-    """Apply those of *deltas* that fit, one by one; tell of each whether it is applied now."""
-    now = time.time()
-    fitting = []
-    outcome = []
-    for delta in deltas:
-        fits = _advance(connection, [delta], now) == 1
-        if fits:
-            fitting.append(delta)
-        outcome.append(fits or is_applied(connection, delta))
-    batch = Batch(now)
-    batch.add(fitting)
-    batch.write(connection)
-    return outcome
-
-
-def _advance(connection: sqlite3.Connection, deltas: Sequence[Delta], now: float) -> int:
+    batch.write_history(connection)
     values: list[object] = []
     for delta in deltas:
         grown = len(delta.tasks) - len(delta.removed)
         values += (delta.next_task, delta.next_signal, delta.hop_count, grown, now)
-        values += (delta.key, delta.fence, delta.sequence - 1)
-    return _ADVANCE.execute(connection, values)
+        values += (batch.last_history.get(delta.key), delta.key, delta.fence, delta.sequence - 1)
+    try:
+        fitting = _ADVANCE.execute(connection, values)
+    except sqlite3.IntegrityError as error:
+        raise Stale from error
+    if fitting != len(deltas):
+        raise Stale
+    batch.write(connection)
+
+
+def commit_fitting(connection: sqlite3.Connection, deltas: Sequence[Delta]) -> list[bool]:
+    """Apply those of *deltas* that fit; tell of each whether it is applied now."""
+    standing: dict[int, tuple[int, int]] = {}
+    fitting = []
+    outcome = []
+    for delta in deltas:
+        fence, sequence = standing.get(delta.key) or _standing(connection, delta.key)
+        fits = (fence, sequence) == (delta.fence, delta.sequence - 1)
+        if fits:
+            fitting.append(delta)
+            sequence += 1
+        standing[delta.key] = (fence, sequence)
+        outcome.append((fence, sequence) == (delta.fence, delta.sequence))
+    if fitting:
+        commit_all(connection, fitting)
+    return outcome
+
+
+def _standing(connection: sqlite3.Connection, key: int) -> tuple[int, int]:
+    """Return the fence and the sequence of a run; those of no delta if it is gone."""
+    query = "SELECT fence, sequence FROM cnstra_progress WHERE key = ?"
+    found: tuple[int, int] | None = connection.execute(query, (key,)).fetchone()
+    return found or (-1, -1)
 
 
 def is_applied(connection: sqlite3.Connection, delta: Delta) -> bool:
     """Tell whether *delta* is the last one that was applied to its run."""
-    query = "SELECT 1 FROM cnstra_progress WHERE key = ? AND fence = ? AND sequence = ?"
-    return connection.execute(query, (delta.key, delta.fence, delta.sequence)).fetchone() is not None
+    return _standing(connection, delta.key) == (delta.fence, delta.sequence)

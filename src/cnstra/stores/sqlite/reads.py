@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 
-from cnstra.persist.records import AttemptRecord, FrontierTask, RunRecord, RunState, SignalRow, StoredTask
+from cnstra.persist.records import AttemptRecord, FrontierTask, RunRecord, RunState, SignalRow, StoredTask, TaskSettled
 from cnstra.stores.sqlite.lookup import find
 from cnstra.stores.sqlite.rows import (
-    ORDINAL,
+    HISTORY_IDS,
     attempt_of,
     frontier_of,
     inputs_of,
@@ -17,8 +17,16 @@ from cnstra.stores.sqlite.rows import (
     span,
 )
 from cnstra.stores.sqlite.states import load_state
+from cnstra.stores.sqlite.texts import outputs_of
 
-__all__ = ["attempts", "frontier", "get", "peek", "tasks"]
+__all__ = ["HISTORY", "attempts", "frontier", "get", "peek", "tasks"]
+
+HISTORY = f"""
+    WITH RECURSIVE {HISTORY_IDS}
+    SELECT ordinal, attempt_number, neuron_name, collateral_name, dendrite_index, signal, status, error, started_at,
+           duration, contexts, outputs
+    FROM found CROSS JOIN cnstra_history USING (id) ORDER BY id
+"""  # noqa: S608 - a text of ours
 
 
 def get(connection: sqlite3.Connection, scope: str, run_id: str) -> RunRecord | None:
@@ -49,7 +57,7 @@ def frontier(connection: sqlite3.Connection, scope: str, run_id: str) -> list[Fr
     found = find(connection, scope, run_id)
     if found is None:
         return []
-    inputs = inputs_of(connection, found[0])
+    inputs = inputs_of(connection, found[0], run_id)
     return [
         FrontierTask(task, None if task.signal is None else inputs.get(task.signal))
         for task in frontier_of(connection, found[0], run_id)
@@ -61,23 +69,15 @@ def tasks(connection: sqlite3.Connection, scope: str, run_id: str, attempt_numbe
     found = find(connection, scope, run_id)
     if found is None:
         return []
-    query = """
-        SELECT ordinal, attempt_number, neuron_name, collateral_name, dendrite_index, signal, status, error, started_at,
-               duration, contexts
-        FROM cnstra_history WHERE key = ? ORDER BY id
-    """
-    settled = [settled_of(row, run_id) for row in connection.execute(query, (found[0],)).fetchall()]
-    signals: dict[int, SignalRow] = {}
-    outputs: dict[int | None, list[SignalRow]] = {}
-    for signal in signals_of(connection, "place BETWEEN ? AND ? ORDER BY place", span(found[0])):
-        signals[signal.ordinal & ORDINAL] = signal
-        outputs.setdefault(signal.producer, []).append(signal)
+    settled: list[TaskSettled] = []
+    signals = {signal.ordinal: signal for signal in signals_of(connection, "place BETWEEN ? AND ?", span(found[0]))}
+    outputs: list[tuple[SignalRow, ...]] = []
+    for *row, emitted in connection.execute(HISTORY, (found[0],)).fetchall():
+        settled.append(settled_of(row, run_id))
+        outputs.append(outputs_of(emitted, row[0], run_id))
+        signals.update({signal.ordinal: signal for signal in outputs[-1]})
     return [
-        StoredTask(
-            one,
-            None if one.task.signal is None else signals.get(one.task.signal),
-            tuple(outputs.get(one.ordinal, ())) if one.status == "done" else (),
-        )
-        for one in settled
+        StoredTask(one, None if one.task.signal is None else signals.get(one.task.signal), emitted)
+        for one, emitted in zip(settled, outputs, strict=True)
         if attempt_number in (None, one.attempt_number)
     ]

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from cnstra.persist.records import RunStatus
 from cnstra.stores.sqlite.lookup import find, is_held
-from cnstra.stores.sqlite.rows import span
+from cnstra.stores.sqlite.rows import HISTORY_IDS, span
 
 __all__ = ["ENDED", "LATEST", "delete", "free_pages", "purge"]
 
@@ -61,7 +61,10 @@ def _delete(connection: sqlite3.Connection, key: int) -> None:
     places = span(key)
     connection.execute("DELETE FROM cnstra_frontier WHERE place BETWEEN ? AND ?", places)
     connection.execute("DELETE FROM cnstra_signals WHERE place BETWEEN ? AND ?", places)
-    connection.execute("DELETE FROM cnstra_history WHERE key = ?", (key,))
+    connection.execute(
+        f"WITH RECURSIVE {HISTORY_IDS} DELETE FROM cnstra_history WHERE id IN (SELECT id FROM found)",  # noqa: S608 - ours
+        (key,),
+    )
     connection.execute("DELETE FROM cnstra_contexts WHERE key = ?", (key,))
     connection.execute("DELETE FROM cnstra_hops WHERE key = ?", (key,))
     connection.execute("DELETE FROM cnstra_attempts WHERE key = ?", (key,))

@@ -18,9 +18,10 @@ from cnstra.persist.records import (
     Volume,
 )
 from cnstra.stores.sqlite.errors import BadRow
-from cnstra.stores.sqlite.texts import contexts_of, error_of, reason_of
+from cnstra.stores.sqlite.texts import contexts_of, error_of, outputs_of, reason_of
 
 __all__ = [
+    "HISTORY_IDS",
     "ORDINAL",
     "RUN_STATUSES",
     "attempt_of",
@@ -52,6 +53,16 @@ _RUN = """
     LEFT JOIN cnstra_attempts AS a ON a.key = r.key AND a.attempt_number = r.attempt_number
     WHERE r.key = ?
 """
+
+HISTORY_IDS = """
+    found (id) AS (
+        SELECT last_history FROM cnstra_progress WHERE key = ? AND last_history IS NOT NULL
+        UNION ALL
+        SELECT previous FROM found CROSS JOIN cnstra_history USING (id) WHERE previous IS NOT NULL
+    )
+"""
+"""The rows of history of a run, from the last one back: each names the one before it, since an index by run would cost
+every commit a page for each run in it."""
 
 _SIGNALS = "SELECT place, collateral_name, version, payload, producer FROM cnstra_signals WHERE "
 
@@ -108,7 +119,7 @@ def entry_of(connection: sqlite3.Connection, key: int, entry_count: int) -> tupl
     return tuple(signals_of(connection, "place BETWEEN ? AND ? ORDER BY place", span(key, entry_count)))
 
 
-def inputs_of(connection: sqlite3.Connection, key: int) -> dict[int, SignalRow]:
+def inputs_of(connection: sqlite3.Connection, key: int, run_id: str) -> dict[int, SignalRow]:
     """Load the signals that the frontier of a run points at, by ordinal."""
     places = span(key)
     signals = signals_of(
@@ -116,7 +127,16 @@ def inputs_of(connection: sqlite3.Connection, key: int) -> dict[int, SignalRow]:
         "place IN (SELECT ? + signal FROM cnstra_frontier WHERE place BETWEEN ? AND ? AND signal IS NOT NULL)",
         (places[0], *places),
     )
-    return {signal.ordinal: signal for signal in signals}
+    inputs = {signal.ordinal: signal for signal in signals}
+    wanted: dict[int, set[int]] = {}
+    query = "SELECT source, signal FROM cnstra_frontier WHERE place BETWEEN ? AND ? AND source IS NOT NULL"
+    for source, ordinal in connection.execute(query, places).fetchall():
+        wanted.setdefault(source, set()).add(ordinal)
+    for source, ordinals in wanted.items():
+        row = connection.execute("SELECT ordinal, outputs FROM cnstra_history WHERE id = ?", (source,)).fetchone()
+        if row is not None:
+            inputs.update({one.ordinal: one for one in outputs_of(row[1], row[0], run_id) if one.ordinal in ordinals})
+    return inputs
 
 
 def signals_of(connection: sqlite3.Connection, condition: str, values: Sequence[object]) -> list[SignalRow]:

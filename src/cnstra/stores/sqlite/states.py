@@ -33,7 +33,7 @@ def load_state(connection: sqlite3.Connection, key: int) -> RunState:
         next_task=next_task,
         next_signal=next_signal,
         tasks=frontier_of(connection, key, record.stimulation_id),
-        signals=inputs_of(connection, key),
+        signals=inputs_of(connection, key, record.stimulation_id),
         contexts=dict(contexts),
         hops=dict(hops),
     )

@@ -1,17 +1,31 @@
-"""Errors, reasons and contexts as JSON texts in a column.
+"""Errors, reasons, contexts and outputs as JSON texts in a column.
 
-In ASCII, since a message may hold what is no valid Unicode, which SQLite would not take.
+Most are in ASCII, since a message may hold what is no valid Unicode, which SQLite would not take.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from cnstra.persist.records import ErrorRecord
+import msgspec
+
+from cnstra.persist.records import ErrorRecord, SignalRow
 from cnstra.stores.sqlite.errors import BadRow
 
-__all__ = ["contexts_of", "contexts_text", "error_of", "error_text", "reason_of", "reason_text"]
+__all__ = [
+    "contexts_of",
+    "contexts_text",
+    "error_of",
+    "error_text",
+    "outputs_of",
+    "outputs_text",
+    "reason_of",
+    "reason_text",
+]
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(list[tuple[int, str, int, msgspec.Raw]]).decode
 
 
 def error_text(error: ErrorRecord | None) -> str | None:
@@ -59,3 +73,22 @@ def contexts_of(text: object, run_id: str) -> dict[str, bytes | None] | None:
         return {name: None if value is None else value.encode() for name, value in values}
     except (ValueError, AttributeError, RecursionError) as error:
         raise BadRow(f"a context of run {run_id!r} cannot be read back ({error}); delete or repair the run") from error
+
+
+def outputs_text(signals: Iterable[SignalRow]) -> bytes:
+    """Return the signals that a hop emitted as JSON, their payloads as they are."""
+    raw = msgspec.Raw
+    return _encode([(ordinal, name, version, raw(payload)) for ordinal, name, version, payload, _ in signals])
+
+
+def outputs_of(data: bytes | None, producer: int, run_id: str) -> tuple[SignalRow, ...]:
+    """Read the signals that a hop emitted back."""
+    if data is None:
+        return ()
+    try:
+        return tuple(
+            SignalRow(ordinal, name, version, bytes(payload), producer)
+            for ordinal, name, version, payload in _decode(data)
+        )
+    except (msgspec.DecodeError, TypeError, RecursionError) as error:
+        raise BadRow(f"outputs of run {run_id!r} cannot be read back ({error}); delete or repair the run") from error

@@ -38,8 +38,9 @@ class HopTransaction(Protocol):
     async def commit(self, deltas: Sequence[Delta]) -> list[bool]:
         """Commit *deltas* together with what was done on the connection, as `Store.commit` does; call it once.
 
-        If one of them is refused, nothing is committed, the user's statements included. The same holds if all of them
-        were applied before (the answer to an earlier try was lost, and the statements were committed then).
+        If one of them is refused, nothing is committed, neither the others nor the user's statements. If all of them
+        were applied before (the answer to an earlier try was lost), the statements were committed then and are not
+        committed again.
 
         Raises:
             StoreError: If it cannot be committed, or the user's code has ended the transaction.

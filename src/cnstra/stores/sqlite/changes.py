@@ -27,24 +27,26 @@ class ChangeWatch:
 
     def __init__(self) -> None:
         self._watchers = Watchers()
+        self._told = 0
         self._version = self._count = -1
 
     def tell(self) -> None:
-        """Wake those who wait: this process has counted something."""
+        """Wake those who wait: this process has counted something, or seen that another one has."""
+        self._told += 1
         self._watchers.tell()
 
     async def wait(self, look: Callable[[], Awaitable[bool]], seconds: float) -> bool:
         """Wait for so long at most, with a look now and then; tell whether there was anything."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + seconds
+        told = self._told
         while True:
             left = deadline - clock()
-            is_told = await self._watchers.wait(min(left, LOOK_EVERY))
-            has_changed = await look()  # in any case: what was told now would be seen once more at the next look
-            if has_changed and not is_told:
-                self._watchers.tell()  # the look of one is the look of all
-            if is_told or has_changed or left <= LOOK_EVERY:
-                return is_told or has_changed
+            await self._watchers.wait(min(left, LOOK_EVERY))
+            if await look():  # told or not: what this process has counted would be seen again at the next look
+                self.tell()
+            if self._told != told or left <= LOOK_EVERY:
+                return self._told != told
 
     def has_changed(self, connection: sqlite3.Connection) -> bool:
         """Look whether anything was counted since the last look, on the connection that reads.

@@ -41,6 +41,7 @@ FREE_RUNS = """
     ORDER BY rank, key LIMIT ?
 """
 _LEAST = -(1 << 63)
+_LEAST_AT_ONCE = 20
 
 # In one transaction, so that commits wait for milliseconds only:
 DUE_AT_ONCE = 500
@@ -80,23 +81,29 @@ def claim(
             connection.execute("ROLLBACK TO cnstra_claim")
             _logger.error("a stored run is left alone: %s", error)  # noqa: TRY400 - the traceback says no more
         connection.execute("RELEASE cnstra_claim")
-    return states, ended >= ENDED_AT_ONCE
+    if ended < ENDED_AT_ONCE:
+        return states, False
+    note_change(connection)  # there may be more, so whoever waits next does not wait
+    return states, True
 
 
 def _free_runs(
     connection: sqlite3.Connection, scope: str, dead: Collection[str], limit: int, unfit: Collection[int]
 ) -> Iterator[int]:
-    """Yield the keys of open runs that nobody holds, by rank, then the oldest first, a batch of *limit* at a time."""
+    """Yield the keys of open runs that nobody holds, by rank, then the oldest first; they are read batch by batch."""
+    if limit <= 0:
+        return
     owners: list[str | None] = [row[0] for row in connection.execute(OWNERS, {"scope": scope}).fetchall()]
     free = [None, *set(owners).difference(living(connection, dead))]
     after = (_LEAST, 0)
+    at_once = max(limit, _LEAST_AT_ONCE)
     while True:
         batch: list[tuple[int, int]] = []
         for owner in free:
-            batch += connection.execute(FREE_RUNS, (scope, owner, *after, max(limit, 0))).fetchall()
+            batch += connection.execute(FREE_RUNS, (scope, owner, *after, at_once)).fetchall()
         if not batch:
             return
-        first = sorted(batch)[:limit]
+        first = sorted(batch)[:at_once]
         yield from (key for _, key in first if key not in unfit)
         after = first[-1]
 

@@ -30,14 +30,17 @@ class OpenTransaction:
         self._time_limit = time_limit
         self._orders: SimpleQueue[Sequence[Delta] | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
-        self._connection: asyncio.Future[sqlite3.Connection] = self._loop.create_future()
+        self._begun: asyncio.Future[None] = self._loop.create_future()
         self._job: asyncio.Future[list[bool] | None] = self._loop.create_future()
+        self._connection: sqlite3.Connection | None = None
         self.is_over = False
 
     @property
     def connection(self) -> Any:
         """The driver's connection, with the transaction begun."""
-        return self._connection.result()
+        if self._connection is None:
+            raise StoreError("this transaction is over, and its connection closed")
+        return self._connection
 
     async def commit(self, deltas: Sequence[Delta]) -> list[bool]:
         """Commit *deltas* together with what was done on the connection.
@@ -60,7 +63,7 @@ class OpenTransaction:
     async def begun(self, job: asyncio.Future[list[bool] | None]) -> None:
         """Wait until the database's thread, which does *job*, has begun the transaction."""
         self._job = job
-        either: set[asyncio.Future[Any]] = {self._connection, job}
+        either: set[asyncio.Future[Any]] = {self._begun, job}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if job.done():
             job.result()
@@ -74,8 +77,9 @@ class OpenTransaction:
             self.abandon()
 
     def _deliver(self, connection: sqlite3.Connection) -> None:
-        if not self._connection.done():
-            self._connection.set_result(connection)
+        if not self.is_over:
+            self._connection = connection
+            self._begun.set_result(None)
 
     def order(self) -> Sequence[Delta] | None:
         """Wait in the database's thread for what to commit; ``None`` if nothing is."""
@@ -92,6 +96,20 @@ class OpenTransaction:
     def abandon(self) -> None:
         """Have it undone, unless its commit was ordered before."""
         self._orders.put(None)
+
+    async def finish(self) -> None:
+        """Let go of the connection, and wait until what was not committed is undone."""
+        self.is_over = True
+        self._connection = None
+        self.abandon()
+        self._job.add_done_callback(_look_at)
+        if self._begun.done():  # else nothing was written, and the thread finds out when it has the time
+            await asyncio.wait({self._job})
+
+
+def _look_at(job: asyncio.Future[Any]) -> None:
+    """See an error, so that it is not logged: of a commit it was raised, and undoing fails only in a lost file."""
+    job.exception()
 
 
 _inside: ContextVar[OpenTransaction | None] = ContextVar("cnstra_sqlite_transaction", default=None)
@@ -120,7 +138,7 @@ class Transactions:
             StoreError: If the caller has a transaction open.
         """
         inside = _inside.get()
-        if inside is not None and not inside.is_over and inside in self._open:
+        if inside is not None and inside in self._open and not inside.is_over:
             raise StoreError(
                 "the store cannot write while this handler has a transaction open, in the one file that both write to: "
                 "do it after the hop, in another neuron"
@@ -146,10 +164,7 @@ class Transactions:
         finally:
             _inside.set(before)
             self._open.discard(transaction)
-            transaction.is_over = True
-            transaction.abandon()
-            await asyncio.wait({job})
-            job.exception()  # of a commit it was raised there; undoing fails only where the file is lost anyway
+            await transaction.finish()
 
     def _serve(self, transaction: OpenTransaction) -> list[bool] | None:
         """Do a whole transaction, in the database's thread; ``None`` if it was undone."""

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from cnstra.errors import StoreError
+from cnstra.persist.records import RunFilter
 from cnstra.stores import SqliteStore
-from cnstra.testing.building import admitted, failure, new_run
+from cnstra.testing.building import BOOM, admitted, failure, new_run
 
 
 async def spoil(store: SqliteStore, statement: str) -> None:
@@ -68,11 +69,66 @@ async def test_a_run_that_cannot_be_read_is_left_out_of_the_list(
     assert "left out of the list" in caplog.text
 
 
+@pytest.mark.parametrize("text", ["{", "[" * 100_000])
+async def test_a_requested_abort_that_cannot_be_read_concerns_that_run_only(
+    pair: SqliteStore, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    for run_id in ("bad", "good"):
+        await pair.request_abort("", run_id, "too slow")
+    await spoil(pair, f"UPDATE cnstra_runs SET abort_requested = '{text}' WHERE stimulation_id = 'bad'")
+
+    with pytest.raises(StoreError, match="the requested abort of run 'bad' cannot be read back"):
+        await pair.get("", "bad")
+    assert await pair.abort_requests("", "worker") == [("good", "too slow")]
+    assert await pair.claim("", "other", dead=(), limit=9) == []
+
+    good = await pair.get("", "good")
+    assert good is not None
+    assert good.status == "aborted"
+    assert caplog.text.count("the requested abort of run 'bad' cannot be read back") == 2
+    assert await pair.take("", "bad", "other", statuses=["running"], dead=())
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"a": 1}', "5"])
+async def test_contexts_of_a_hop_that_cannot_be_read_are_told(pair: SqliteStore, text: str) -> None:
+    await spoil(pair, f"UPDATE cnstra_history SET contexts = '{text}' WHERE key = 1")
+
+    with pytest.raises(StoreError, match="a context of run 'bad' cannot be read back"):
+        await pair.tasks("", "bad")
+    assert await pair.tasks("", "good") == []
+
+
+@pytest.mark.parametrize("text", ["{", "5", '["boom"]', '[["boom"], 5, ""]'])
+async def test_a_run_whose_error_cannot_be_read_is_in_no_list_of_errors(pair: SqliteStore, text: str) -> None:
+    await spoil(pair, f"UPDATE cnstra_runs SET error = '{text}' WHERE stimulation_id = 'bad'")
+    await pair.settle("", "good", "failed", dead=(), error=BOOM)
+
+    page = await pair.list("", where=RunFilter(error="boom \udcff"))
+
+    assert [run.stimulation_id for run in page] == ["good"]
+
+
+async def test_a_run_that_cannot_be_read_cannot_be_looked_at(pair: SqliteStore) -> None:
+    await spoil(pair, "UPDATE cnstra_frontier SET failure = '{' WHERE failure IS NOT NULL")
+
+    with pytest.raises(StoreError, match=r"runs\.db: an error of run 'bad' cannot be read back"):
+        await pair.peek("", "bad")
+    assert await pair.peek("", "good") is not None
+
+
+async def test_a_status_that_is_unknown_is_in_no_number(pair: SqliteStore) -> None:
+    await spoil(pair, "UPDATE cnstra_runs SET status = 'paused' WHERE stimulation_id = 'bad'")
+
+    assert (await pair.stats("")).runs == {"pending": 0, "running": 1, "completed": 0, "failed": 0, "aborted": 0}
+
+
 async def test_a_run_without_progress_is_left_alone(pair: SqliteStore) -> None:
     await spoil(pair, "DELETE FROM cnstra_progress WHERE key = 1")
 
     assert [state.run.stimulation_id for state in await pair.claim("", "other", dead=(), limit=1)] == ["good"]
     assert await pair.get("", "bad") is None
+    with pytest.raises(StoreError, match="the run with the key 1 has no progress; delete it"):
+        await pair.peek("", "bad")
     assert [run.stimulation_id for run in await pair.list("")] == ["good"]
 
 

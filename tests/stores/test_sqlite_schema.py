@@ -101,7 +101,7 @@ async def test_the_tables_may_live_beside_others(tmp_path: Path) -> None:
 async def test_an_older_schema_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "runs.db"
     await opened_and_closed(path)
-    migration = tmp_path / "0002_notes.sql"
+    migration = tmp_path / "0099_notes.sql"
     migration.write_text("CREATE TABLE cnstra_notes (\n  text TEXT -- a comment; with a semicolon\n);\n")
     monkeypatch.setattr(schema, "MIGRATIONS", [*schema.MIGRATIONS, migration])
     monkeypatch.setattr(schema, "SCHEMA_VERSION", schema.SCHEMA_VERSION + 1)
@@ -116,7 +116,7 @@ async def test_an_older_schema_is_brought_up_to_date(tmp_path: Path, monkeypatch
 async def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "runs.db"
     await opened_and_closed(path)
-    migration = tmp_path / "0002_broken.sql"
+    migration = tmp_path / "0099_broken.sql"
     migration.write_text("CREATE TABLE cnstra_notes (text TEXT);\nCREATE TABLE cnstra_runs (key);\n")
     monkeypatch.setattr(schema, "MIGRATIONS", [*schema.MIGRATIONS, migration])
     monkeypatch.setattr(schema, "SCHEMA_VERSION", schema.SCHEMA_VERSION + 1)

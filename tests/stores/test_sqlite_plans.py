@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -9,7 +10,7 @@ from cnstra.persist.records import RunFilter
 from cnstra.stores import SqliteStore
 from cnstra.stores.sqlite import batch, claims, commits, ending, listing, removal, schedule
 from cnstra.stores.sqlite.statements import ManyRows
-from cnstra.testing.building import admitted, hop, new_run, worker
+from cnstra.testing.building import admitted, hop, worker
 
 FILTERS = {
     "all runs": RunFilter(),
@@ -61,24 +62,72 @@ async def test_a_commit_finds_its_rows_by_key(sqlite_store: SqliteStore, stateme
     assert not [step for step in steps if "SCAN cnstra" in step or "TEMP B-TREE" in step]
 
 
-async def instructions_of_a_claim(store: SqliteStore) -> int:
+FILL = """
+    WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count)
+    INSERT INTO cnstra_runs (scope, stimulation_id, status, owner, attempt_number, recoveries, entry_count, entry_name,
+        volume, created_at, ended_at, options, rank, due_at, scheduled, abort_requested)
+    SELECT '', kind.name || (n + :count), kind.status, kind.owner, kind.owner IS NOT NULL, 0, 1, 'card_created', 'full',
+        1000.0 + n, kind.ended_at, x'7B7D', n % 3, kind.due_at + n, kind.due_at IS NOT NULL, NULL
+    FROM numbers, (
+        SELECT 'waiting-' AS name, 'pending' AS status, NULL AS owner, NULL AS ended_at, NULL AS due_at
+        UNION ALL SELECT 'later-', 'pending', NULL, NULL, 9e9
+        UNION ALL SELECT 'done-', 'completed', NULL, 2000.0, NULL
+        UNION ALL SELECT 'lost-', 'running', 'dead', NULL, NULL
+        UNION ALL SELECT 'busy-', 'running', 'busy', NULL, NULL
+    ) AS kind
+"""
+PROGRESS = """
+    INSERT INTO cnstra_progress (key, fence, sequence, next_task, next_signal, hop_count, outstanding, updated_at)
+    SELECT key, 0, 0, 0, 0, 0, 0, 0.0 FROM cnstra_runs WHERE true ON CONFLICT DO NOTHING
+"""
+
+
+async def fill(store: SqliteStore, count: int) -> None:
+    """Put so many runs of each kind into a store."""
+
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute(FILL, {"count": count})
+        connection.execute(PROGRESS)
+
+    await store.add_worker(worker("busy"), lease=600)
+    await store._writer.run(work)
+
+
+async def instructions(store: SqliteStore, ask: Callable[[SqliteStore], Awaitable[object]]) -> int:
+    """Return how many of its instructions, in tens, SQLite executes for what *ask* asks."""
     ticks: list[None] = []
-    await store._writer.run(lambda connection: connection.set_progress_handler(lambda: ticks.append(None), 10))
-    assert len(await store.claim("", "other", dead=["dead"], limit=3)) == 3
-    await store._writer.run(lambda connection: connection.set_progress_handler(None, 10))
+    for thread in (store._writer, store._reader):
+        await thread.run(lambda connection: connection.set_progress_handler(lambda: ticks.append(None), 10))
+    assert await ask(store)
+    for thread in (store._writer, store._reader):
+        await thread.run(lambda connection: connection.set_progress_handler(None, 10))
     return len(ticks)
 
 
-async def test_a_claim_reads_what_it_takes_and_no_more(sqlite_store: SqliteStore) -> None:
-    await sqlite_store.add_worker(worker("other"), lease=60)
-    await sqlite_store.add_worker(worker("busy"), lease=60)
-    for n in range(10):
-        await admitted(sqlite_store, new_run(f"first-{n}"), worker_id=[None, "dead", "busy"][n % 3])
-    among_few = await instructions_of_a_claim(sqlite_store)
-    for n in range(300):
-        await admitted(sqlite_store, new_run(f"run-{n}"), worker_id=[None, "dead", "busy"][n % 3])
+async def claim_three(store: SqliteStore) -> bool:
+    return len(await store.claim("", "other", dead=["dead"], limit=3, max_recoveries=5)) == 3
 
-    assert await instructions_of_a_claim(sqlite_store) <= 2 * among_few
+
+ASKED: dict[str, Callable[[SqliteStore], Awaitable[object]]] = {
+    "a claim": claim_three,
+    "the next due time": lambda store: store.next_due(""),
+    "a page of a list": lambda store: store.list("", limit=3),
+    "a page of one kind of run": lambda store: store.list("", where=RunFilter(entry="card_created"), limit=3),
+    "requested aborts": lambda store: store.abort_requests("", "busy"),
+    "a purge": lambda store: store.purge("", statuses=["completed"], older_than=0.0, limit=3),
+}
+
+
+@pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
+async def test_what_is_asked_for_costs_the_same_among_many_runs(
+    sqlite_store: SqliteStore, ask: Callable[[SqliteStore], Awaitable[object]]
+) -> None:
+    await fill(sqlite_store, 10)
+    await sqlite_store.request_abort("", "busy-11", "too slow")
+    among_few = await instructions(sqlite_store, ask)
+    await fill(sqlite_store, 5_000)
+
+    assert await instructions(sqlite_store, ask) <= 2 * among_few
 
 
 async def test_a_commit_does_not_touch_the_indexes_of_the_runs(sqlite_store: SqliteStore) -> None:

@@ -3,12 +3,12 @@ import asyncio
 import pytest
 
 from cnstra import AbortController, DurableRunner, StimulationAborted, StimulationFailed
-from cnstra.errors import RunNotReady
 from cnstra.persist.ports import Store
 from cnstra.persist.records import NewRun, RunState
 from tests.durability.wrapping import StoreWrapper
 from tests.durable.conftest import Reopen
 from tests.durable.graphs import Boom, Context, Item, line, pass_on
+from tests.durable.waiting import until, until_run
 
 
 class Gate:
@@ -115,19 +115,106 @@ async def test_an_abort_of_a_run_that_has_ended_changes_nothing(store: Store) ->
     assert info.status == "completed"
 
 
-async def test_a_run_of_another_worker_cannot_be_aborted_here(stores: Reopen) -> None:
+async def test_a_run_of_another_worker_is_aborted_by_that_worker(stores: Reopen) -> None:
     gate = Gate()
-    graph = line(gate.body())  # type: ignore[arg-type]
+    graph = line(gate.body(), pass_on)  # type: ignore[arg-type]
 
     async with (
-        DurableRunner(graph.cns, graph.registry, stores()) as runner,
+        DurableRunner(graph.cns, graph.registry, stores()) as owner,
         DurableRunner(graph.cns, graph.registry, stores()) as other,
     ):
-        run = await runner.stimulate(graph.signal(1), stimulation_id="a")
-        with pytest.raises(RunNotReady, match=runner.worker_id):
-            await other.abort("a")
+        run = await owner.stimulate(graph.signal(1), stimulation_id="a")
+        await gate.reached.wait()
+        assert run.stimulation is not None
+        stopping = run.stimulation.abort_signal
+        aborting = asyncio.ensure_future(other.abort("a", "no longer wanted"))
+        await until(lambda: stopping.aborted)
         gate.opened.set()
-        await run
+        await aborting
+        info = await other.get("a")
+        with pytest.raises(StimulationAborted, match="no longer wanted"):
+            await run
+        with pytest.raises(StimulationAborted) as raised:
+            await other.wait("a")
+
+    assert info is not None
+    assert (info.status, info.outstanding, info.abort_requested) == ("aborted", 1, None)
+    assert raised.value.reason == "no longer wanted"
+    assert graph.ran == ["n0:1"]
+
+
+async def test_an_abort_without_a_reason_says_who_asked_for_it(stores: Reopen) -> None:
+    gate = Gate()
+    graph = line(gate.body(), pass_on)  # type: ignore[arg-type]
+
+    async with (
+        DurableRunner(graph.cns, graph.registry, stores()) as owner,
+        DurableRunner(graph.cns, graph.registry, stores(), worker_id="console") as other,
+    ):
+        run = await owner.stimulate(graph.signal(1), stimulation_id="a")
+        await gate.reached.wait()
+        aborting = asyncio.ensure_future(other.abort("a"))
+        assert run.stimulation is not None
+        stopping = run.stimulation.abort_signal
+        await until(lambda: stopping.aborted)
+        gate.opened.set()
+        await aborting
+        with pytest.raises(StimulationAborted, match="requested by worker console"):
+            await run
+
+
+class Mute(StoreWrapper):
+    """A worker on it hears of no abort, as one that hangs does not."""
+
+    async def abort_requests(self, scope: str, worker_id: str) -> list[tuple[str, str]]:
+        return []
+
+
+async def test_an_abort_outlives_the_worker_that_was_asked(stores: Reopen) -> None:
+    gate = Gate()
+    graph = line(gate.body(), pass_on)  # type: ignore[arg-type]
+    async with DurableRunner(graph.cns, graph.registry, stores(), max_active_runs=0) as other:
+        async with DurableRunner(graph.cns, graph.registry, Mute(stores()), grace=0.01) as owner:
+            await owner.stimulate(graph.signal(1), stimulation_id="a")
+            await gate.reached.wait()
+            aborting = asyncio.ensure_future(other.abort("a", "no longer wanted"))
+            await until_run(other, lambda run: run.abort_requested is not None)
+        await aborting
+        info = await other.get("a")
+
+    assert info is not None
+    assert info.status == "aborted"
+    assert info.error is not None
+    assert info.error.message == "no longer wanted"
+
+
+async def test_an_abort_of_a_run_that_is_deleted_meanwhile_ends(stores: Reopen) -> None:
+    gate = Gate()
+    graph = line(gate.body(), pass_on)  # type: ignore[arg-type]
+    async with DurableRunner(graph.cns, graph.registry, stores(), max_active_runs=0) as other:
+        async with DurableRunner(graph.cns, graph.registry, Mute(stores()), grace=0.01) as owner:
+            await owner.stimulate(graph.signal(1), stimulation_id="a")
+            await gate.reached.wait()
+            aborting = asyncio.ensure_future(other.abort("a"))
+            await until_run(other, lambda run: run.abort_requested is not None)
+            await other.store.delete("", "a", dead=[owner.worker_id])
+            await aborting
+            gate.opened.set()
+        assert await other.get("a") is None
+
+
+async def test_the_first_reason_to_abort_a_waiting_run_is_its_error(stores: Reopen) -> None:
+    graph = line(pass_on)
+
+    async with DurableRunner(graph.cns, graph.registry, stores(), max_active_runs=0) as runner:
+        run = await runner.enqueue(graph.signal(1), stimulation_id="a")
+        await runner.abort("a", ValueError("too late"))
+        await runner.abort("a", "a second time")
+        with pytest.raises(StimulationAborted) as raised:
+            await run
+
+    assert raised.value.reason == "too late"
+    assert graph.ran == []
 
 
 async def test_a_run_that_nobody_runs_is_aborted_in_the_store_and_can_be_retried(stores: Reopen) -> None:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from cnstra.durable.checkup import CheckReport, RunProblem
 from cnstra.durable.handles import DurableRun
-from cnstra.durable.retention import RetentionPolicy
+from cnstra.durable.numbers import RunnerStats
+from cnstra.durable.retention import Keep, RetentionPolicy
 from cnstra.durable.runner import DurableRunner
 from cnstra.durable.views import RunInfo, RunPage, SignalInfo, TaskInfo
 
-__all__ = ["DurableRun", "DurableRunner", "RetentionPolicy", "RunInfo", "RunPage", "SignalInfo", "TaskInfo"]
+__all__ = [
+    "CheckReport",
+    "DurableRun",
+    "DurableRunner",
+    "Keep",
+    "RetentionPolicy",
+    "RunInfo",
+    "RunPage",
+    "RunProblem",
+    "RunnerStats",
+    "SignalInfo",
+    "TaskInfo",
+]

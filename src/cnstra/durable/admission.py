@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, final
 
 from cnstra.core.axons import collaterals_of
 from cnstra.core.signals import Signal
 from cnstra.core.subscribers import Activation
+from cnstra.durable.forking import UNCHANGED, Branch, checked
 from cnstra.durable.recorder import RESERVED
 from cnstra.durable.run_options import RunOptions
 from cnstra.errors import GraphError
@@ -70,18 +72,49 @@ class Admission:
             self._add(entry, number, signal)
         return entry
 
-    def new_run(
-        self, entry: Entry, stimulation_id: str, options: RunOptions, volume: Volume, clone_of: str | None = None
-    ) -> NewRun:
+    def new_run(self, entry: Entry, stimulation_id: str, options: RunOptions, volume: Volume) -> NewRun:
         """Return what the store admits."""
+        return self._new_run(stimulation_id, options, volume, entry.rows, entry.tasks)
+
+    def new_branch(
+        self, branch: Branch, stimulation_id: str, options: RunOptions, volume: Volume, payload: Any = UNCHANGED
+    ) -> NewRun:
+        """Return what the store admits of a run that starts with one activation, and remembers that it did.
+
+        Args:
+            branch: Where it starts.
+            stimulation_id: The new run.
+            options: Those of the run that it branches off from.
+            volume: How much history is kept.
+            payload: Instead of the one that the activation had.
+
+        Raises:
+            UnknownName: If something that the run can reach has no name.
+            PayloadError: If a payload cannot be stored unchanged, or a type that the run can reach never can be.
+        """
+        branch = checked(branch, self._cns, self._names, payload)
+        self._require_names(self._registry.require_collateral(branch.task.collateral_name))
+        contexts = {name: value.decode() for name, value in branch.contexts.items()}
+        remembered = replace(options, contexts=contexts, entry_task=branch.task)
+        rows = () if branch.input is None else (branch.input,)
+        task = TaskRow(0, *branch.task, signal=None if branch.input is None else 0)
+        return replace(self._new_run(stimulation_id, remembered, volume, rows, (task,)), contexts=branch.contexts)
+
+    def _new_run(
+        self,
+        stimulation_id: str,
+        options: RunOptions,
+        volume: Volume,
+        entry: Sequence[SignalRow],
+        tasks: Sequence[TaskRow],
+    ) -> NewRun:
         return NewRun(
             scope=self._scope,
             stimulation_id=stimulation_id,
             options=options.encode(),
-            entry=tuple(entry.rows),
-            tasks=tuple(entry.tasks),
+            entry=tuple(entry),
+            tasks=tuple(tasks),
             volume=volume,
-            clone_of=clone_of,
             reserved=0 if options.durability == "hop" else RESERVED,
         )
 

@@ -64,6 +64,7 @@ class Committer:
         self._context = copy_context()
         self._urgent: dict[Pending, None] = {}
         self._patient: dict[Pending, None] = {}  # in the order in which they were opened
+        self._taken: Sequence[Pending] = ()  # the last batch, which may be on its way
         self._writing = False
         self._writer: asyncio.Task[None] | None = None
         self._apart: set[asyncio.Task[None]] = set()  # transactions of handlers, on their way out
@@ -93,6 +94,12 @@ class Committer:
     def run_finished(self, recorder: RunRecorder) -> None:
         """Pass on that a run has ended."""
         self._run_finished(recorder)
+
+    @property
+    def lag(self) -> float:
+        """For how many seconds the oldest change that is to be written has waited to be on disk."""
+        waiting = [one.opened_at for one in chain(self._taken, self._urgent, self._patient) if not one.is_over]
+        return self._loop.time() - min(waiting) if waiting else 0.0
 
     async def drain(self) -> None:
         """Return when everything that was submitted is written, or has failed."""
@@ -198,7 +205,7 @@ class Committer:
 
     def _take(self) -> list[Pending]:
         """Take out what is to be written; what comes now is gathered for the next transaction."""
-        batch = [*self._urgent, *self._patient]
+        batch = self._taken = [*self._urgent, *self._patient]
         self._urgent.clear()
         self._patient.clear()
         self._stop_timer()

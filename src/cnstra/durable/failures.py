@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import traceback
 
-from cnstra.errors import RecordedFailure
+from cnstra.errors import RecordedFailure, StimulationAborted
 from cnstra.persist.records import ErrorRecord, TaskRow
 
-__all__ = ["error_of", "record_of"]
+__all__ = ["error_of", "reason_text", "record_of"]
 
 _MAX_MESSAGE = 2_000
 _MAX_TRACEBACK = 16_000
 
 
 def record_of(error: BaseException) -> ErrorRecord:
-    """Return *error* as text: class, message and traceback, the last two cut in the middle if they are long."""
+    """Return *error* as text: class, message and traceback, the last two cut in the middle if they are long.
+
+    The message of an abort is its reason alone, which is what reading it back makes the abort of.
+    """
     if isinstance(error, RecordedFailure):
         return ErrorRecord(error.type_name, error.message)
-    text = "".join(traceback.format_exception(error))
-    return ErrorRecord(
-        type(error).__qualname__, _cut(_message(error), _MAX_MESSAGE), _cut(_clean(text), _MAX_TRACEBACK)
-    )
+    type_name = type(error).__qualname__
+    if isinstance(error, StimulationAborted):
+        return ErrorRecord(type_name, reason_text(error.reason), _traceback(error) if error.__cause__ else "")
+    return ErrorRecord(type_name, _cut(_message(error), _MAX_MESSAGE), _traceback(error))
 
 
 def error_of(record: ErrorRecord, task: TaskRow | None = None) -> RecordedFailure:
@@ -31,10 +34,23 @@ def error_of(record: ErrorRecord, task: TaskRow | None = None) -> RecordedFailur
     return failure
 
 
+def reason_text(reason: object) -> str:
+    """Return the reason of an abort as the text that is stored; no reason is no text."""
+    return "" if reason is None else _cut(_text(reason), _MAX_MESSAGE)
+
+
+def _traceback(error: BaseException) -> str:
+    return _cut(_clean("".join(traceback.format_exception(error))), _MAX_TRACEBACK)
+
+
 def _message(error: BaseException) -> str:
+    return _text(error.message if isinstance(error, BaseExceptionGroup) else error)
+
+
+def _text(value: object) -> str:
     try:
-        return _clean(error.message if isinstance(error, BaseExceptionGroup) else str(error))
-    except Exception:  # noqa: BLE001 - the class of a foreign exception may be broken; its failure must be stored all the same
+        return _clean(str(value))
+    except Exception:  # noqa: BLE001 - a foreign class may be broken; what it tells of must be stored all the same
         return "(its text cannot be made)"
 
 

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, final
 
-from cnstra.durable.failures import error_of
-from cnstra.errors import RecordedFailure, RunNotFound, StimulationAborted, StimulationFailed
-
 if TYPE_CHECKING:
     from cnstra.core.stimulation import Stimulation
-    from cnstra.durable.views import RunInfo
-    from cnstra.persist.ports import Store
 
 __all__ = ["DurableRun"]
-
-_POLL = 0.05
-_MAX_POLL = 1.0
 
 
 @final
@@ -26,7 +17,7 @@ class DurableRun:
 
     Attributes:
         stimulation_id: The run.
-        attempt_number: The attempt that this object stands for.
+        attempt_number: The attempt that this object stands for; 0 if none had started when it was made.
         stimulation: The run in memory; ``None`` if it had ended, or ran in another process, when this object was made.
     """
 
@@ -53,13 +44,15 @@ class DurableRun:
         return self.wait_until_complete().__await__()
 
     def wait_until_complete(self) -> Coroutine[Any, Any, None]:
-        """Return a coroutine of the run's end.
+        """Return a coroutine of the run's end, wherever that happens.
 
         Raises:
-            StimulationFailed: When awaited, if tasks or listeners failed.
+            StimulationFailed: When awaited, if tasks or listeners failed; of a run in another process, the members are
+                `RecordedFailure`s.
             StimulationAborted: When awaited, if it was stopped before its work was done.
-            Fenced: When awaited, if another worker took it over.
+            Fenced: When awaited, if it was under way here, and another worker took it over.
             StoreError: When awaited, if a commit failed; what was committed before can be resumed.
+            RunNotFound: When awaited, if the run is deleted meanwhile.
         """
         if self.stimulation is not None:
             return self.stimulation.wait_until_complete()
@@ -68,32 +61,3 @@ class DurableRun:
 
     def __repr__(self) -> str:
         return f"<DurableRun {self.stimulation_id} attempt {self.attempt_number}>"
-
-
-async def outcome_in_store(store: Store, scope: str, stimulation_id: str, read: Callable[[Any], RunInfo]) -> None:
-    """Wait until the stored run is over, and raise as awaiting it would.
-
-    Raises:
-        RunNotFound: If the run is not stored, or is deleted meanwhile.
-        StimulationFailed: If it failed; the members are `RecordedFailure`s.
-        StimulationAborted: If it was aborted.
-    """
-    pause = _POLL
-    while True:
-        record = await store.get(scope, stimulation_id)
-        if record is None:
-            raise RunNotFound(stimulation_id)
-        info = read(record)
-        if info.status in {"completed", "failed", "aborted"}:
-            break
-        await asyncio.sleep(pause)
-        pause = min(pause * 1.5, _MAX_POLL)
-    if info.status == "aborted":
-        raise StimulationAborted(None if info.error is None else info.error.message)
-    if info.status == "failed":
-        failures: list[Exception] = [
-            error_of(task.failure, task) for task, _ in await store.frontier(scope, stimulation_id) if task.failure
-        ]
-        if not failures:
-            failures = [RecordedFailure("Error", "unknown") if info.error is None else error_of(info.error)]
-        raise StimulationFailed(info.error.message if info.error else "Stimulation failed", failures)

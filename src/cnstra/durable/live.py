@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import final
+from typing import TYPE_CHECKING, final
 
-from cnstra.durable.handles import DurableRun
-from cnstra.durable.recorder import RunRecorder
+if TYPE_CHECKING:
+    from cnstra.durable.handles import DurableRun
+    from cnstra.durable.recorder import RunRecorder
 
 __all__ = ["LiveRuns"]
 
@@ -20,11 +21,15 @@ class LiveRuns:
         self._runs: dict[str, tuple[DurableRun, RunRecorder]] = {}
         self._idle = asyncio.Event()
         self._idle.set()
+        self._awaited: dict[str, set[asyncio.Future[None]]] = {}
 
     def add(self, run: DurableRun, recorder: RunRecorder) -> None:
         """A run has started."""
         self._runs[run.stimulation_id] = (run, recorder)
         self._idle.clear()
+        for waiting in self._awaited.pop(run.stimulation_id, ()):
+            if not waiting.done():
+                waiting.set_result(None)
 
     def drop(self, recorder: RunRecorder) -> None:
         """A run has ended; a later attempt of it, if there is one already, stays."""
@@ -48,3 +53,16 @@ class LiveRuns:
     async def wait_until_idle(self) -> None:
         """Return when no run is under way."""
         await self._idle.wait()
+
+    async def wait_for_start(self, stimulation_id: str, seconds: float) -> None:
+        """Return when a run of this id starts here, or after *seconds*."""
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._awaited.setdefault(stimulation_id, set()).add(waiting)
+        try:
+            await asyncio.wait([waiting], timeout=seconds)
+        finally:
+            others = self._awaited.get(stimulation_id)
+            if others is not None:
+                others.discard(waiting)
+                if not others:
+                    del self._awaited[stimulation_id]

@@ -1,40 +1,70 @@
-"""Runs that the store has as a worker's own, and that the worker does not run."""
+"""Where the store and the worker disagree about which runs are the worker's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, final
 
+from cnstra.errors import Fenced
 from cnstra.persist.records import RunFilter, RunStatus
 
 if TYPE_CHECKING:
     from cnstra.durable.live import LiveRuns
     from cnstra.durable.ownership import Ownership
+    from cnstra.durable.recorder import RunRecorder
+    from cnstra.errors import StoreError
     from cnstra.persist.ports import Store
 
 __all__ = ["Orphans"]
 
-_PAGE = 100
+_PAGE: Final = 100
 _RUNNING: Final[RunFilter] = RunFilter(statuses=frozenset[RunStatus](("running",)))
 
 
 @final
 class Orphans:
-    """Gives back what fell between the store and the worker, so that it is resumed while the worker lives.
+    """Gives back runs that fell between the store and the worker, and stops those that others have taken.
 
-    A commit that failed for good leaves such a run behind, and so does an admission or a claim whose answer was lost,
-    or whose caller was cancelled. Nothing is looked for unless one of these has happened.
+    A commit that failed for good leaves an orphan behind, and so does an admission or a claim whose answer was lost, or
+    whose caller was cancelled. Nothing is looked for unless one of these has happened.
+
+    Args:
+        store: What knows of the runs.
+        scope: Which graph's.
+        worker_id: The worker.
+        live: Those that it runs.
+        ownership: Keeps runs from being started meanwhile.
+        patience: For how many seconds a run must look like an orphan to be one: its last write may be on its way.
+        stop: Stops a run that is another worker's now.
     """
 
-    def __init__(self, store: Store, scope: str, worker_id: str, live: LiveRuns, ownership: Ownership) -> None:
+    def __init__(
+        self,
+        store: Store,
+        scope: str,
+        worker_id: str,
+        live: LiveRuns,
+        ownership: Ownership,
+        *,
+        patience: float,
+        stop: Callable[[RunRecorder, StoreError], object],
+    ) -> None:
         self._store = store
         self._scope = scope
         self._worker_id = worker_id
         self._live = live
         self._ownership = ownership
+        self._patience = patience
+        self._stop = stop
         self._suspected = False
-        self._seen: set[str] = set()
+        self._since: dict[str, float] = {}
+
+    @property
+    def suspected(self) -> bool:
+        """Whether there may be any."""
+        return self._suspected
 
     def suspect(self) -> None:
         """Look for orphans the next time."""
@@ -50,19 +80,30 @@ class Orphans:
             raise
 
     async def give_back(self) -> None:
-        """Make orphans pending, if they were orphans the last time already.
-
-        The last write of a run may be on its way, for a moment after the run has ended here.
-        """
+        """Make those pending that have been orphans for long enough."""
         if not self._suspected:
             return
-        found = await self._find()
-        for stimulation_id in found & self._seen:
-            async with self._ownership.taking(stimulation_id):
-                if self._live.get(stimulation_id) is None:
-                    await self._store.settle(self._scope, stimulation_id, "pending", dead={self._worker_id})
-        self._seen = found - self._seen
-        self._suspected = bool(self._seen)
+        self._suspected = False
+        with self.wary():
+            found = await self._find()
+            now = asyncio.get_running_loop().time()
+            self._since = {stimulation_id: self._since.get(stimulation_id, now) for stimulation_id in found}
+            for stimulation_id in [one for one, since in self._since.items() if now - since >= self._patience]:
+                async with self._ownership.taking(stimulation_id):
+                    if self._live.get(stimulation_id) is None:
+                        await self._store.settle(self._scope, stimulation_id, "pending", dead={self._worker_id})
+                del self._since[stimulation_id]
+        self._suspected = self._suspected or bool(self._since)
+
+    async def stop_taken(self) -> None:
+        """Stop the runs that another worker has taken: this process may have been stopped for longer than its lease.
+
+        Otherwise they would go on until their next commit is refused.
+        """
+        for _, recorder in self._live:
+            run = await self._store.get(self._scope, recorder.stimulation_id)
+            if run is None or run.fence > recorder.fence:
+                self._stop(recorder, Fenced(recorder.stimulation_id, recorder.fence))
 
     async def _find(self) -> set[str]:
         found: set[str] = set()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnstra.errors import PayloadError, UnknownName
 from cnstra.persist.records import Durability
@@ -14,12 +14,31 @@ if TYPE_CHECKING:
     from cnstra.core.modality import AfferentPath, Modality
     from cnstra.persist.registry import CNSPersistOptionsRegistry
 
-__all__ = ["RunOptions"]
+__all__ = ["EntryTask", "RunOptions", "named_route"]
+
+
+class EntryTask(NamedTuple):
+    """The one activation that a fork starts with, by the names that it is stored under."""
+
+    neuron_name: str
+    collateral_name: str
+    dendrite_index: int
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What a resume must know of how the run was started; the modality and its path by name."""
+    """What a resume must know of how the run was started; the modality and its path by name.
+
+    Attributes:
+        durability: As in `DurableRunner`.
+        concurrency: As in `DurableRunner.stimulate`, like the next four.
+        max_neuron_hops: How often each neuron may be activated.
+        modality: Registered name.
+        afferent_path: Its key in the modality, as text.
+        metadata: JSON data of the caller's.
+        contexts: Neuron name to the JSON text of the context value that a fork begins with.
+        entry_task: What a fork starts with, instead of everything that listens on its entry signals.
+    """
 
     durability: Durability = "hop"
     concurrency: int | None = None
@@ -27,19 +46,22 @@ class RunOptions:
     modality: str | None = None
     afferent_path: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    entry_task: EntryTask | None = None
 
     def encode(self) -> bytes:
-        """Return JSON.
+        """Return JSON, without what is not given.
 
         Raises:
             PayloadError: If the metadata would not come back unchanged.
         """
+        given = {name: value for name in self.__slots__ if (value := getattr(self, name)) not in (None, {})}
         try:
-            text = json.dumps(asdict(self), allow_nan=False, separators=(",", ":"))
+            text = json.dumps(given, allow_nan=False, separators=(",", ":"))
             data = text.encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise PayloadError("metadata", "$", f"not plain JSON data ({error})") from error
-        if json.loads(text)["metadata"] != self.metadata:
+        if self.metadata and json.loads(text)["metadata"] != self.metadata:
             raise PayloadError(
                 "metadata", "$", "JSON would change it; use strings as keys, and lists instead of tuples"
             )
@@ -49,7 +71,10 @@ class RunOptions:
     def decode(cls, data: bytes) -> RunOptions:
         """Return the options that `encode` wrote; what a newer version has added is passed over."""
         stored = json.loads(data)
-        return cls(**{name: stored[name] for name in cls.__slots__ if name in stored})
+        given = {name: stored[name] for name in cls.__slots__ if name in stored}
+        if given.get("entry_task") is not None:
+            given["entry_task"] = EntryTask(*given["entry_task"])
+        return cls(**given)
 
     def route(self, registry: CNSPersistOptionsRegistry) -> tuple[Modality | None, AfferentPath | None]:
         """Return the modality and the path.

@@ -50,6 +50,11 @@ class RunInfo:
         metadata: What it was started with.
         error: Why it failed or was aborted.
         clone_of: The run that it is a fresh copy of.
+        forked_from: The run that it branches off from.
+        forked_task: The ordinal of the task there whose input it started with.
+        priority: Among runs that wait, the higher one is taken first.
+        due_at: When it may be taken, in seconds since the epoch by the store's clock; ``None``: at once.
+        abort_requested: The reason why its owner is asked to abort it; ``None`` if it is not.
     """
 
     stimulation_id: str
@@ -69,6 +74,11 @@ class RunInfo:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     error: ErrorRecord | None = None
     clone_of: str | None = None
+    forked_from: str | None = None
+    forked_task: int | None = None
+    priority: int = 0
+    due_at: float | None = None
+    abort_requested: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,7 @@ class TaskInfo:
         error: What its handler raised.
         started_at: When its handler was called, in seconds since the epoch.
         duration: Seconds until it settled.
+        contexts: Neuron name to the context value, as JSON data, that it gave the neuron; ``None`` where it deleted it.
     """
 
     ordinal: int
@@ -100,6 +111,7 @@ class TaskInfo:
     dendrite_index: int = 0
     started_at: float | None = None
     duration: float | None = None
+    contexts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +155,11 @@ def run_info(run: RunRecord) -> RunInfo:
         metadata=json.loads(run.options).get("metadata") or {},
         error=run.error,
         clone_of=run.clone_of,
+        forked_from=run.forked_from,
+        forked_task=run.forked_task,
+        priority=run.priority,
+        due_at=run.due_at,
+        abort_requested=run.abort_requested,
     )
 
 
@@ -167,6 +184,9 @@ def settled_task(prefix: str, stored: StoredTask) -> TaskInfo:
         dendrite_index=settled.task.dendrite_index,
         started_at=settled.started_at,
         duration=settled.duration,
+        contexts={
+            name: None if value is None else json.loads(value) for name, value in (settled.contexts or {}).items()
+        },
     )
 
 

@@ -1,37 +1,40 @@
-"""The life of a worker: its lease, its recovery of dead workers' runs, and its end."""
+"""The life of a worker: it opens, holds a lease, loses it and comes back, and closes."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Collection
 from contextlib import AbstractContextManager
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Final, final
 
+from cnstra.durable.colleagues import Colleagues
 from cnstra.durable.committer import Committer
-from cnstra.durable.heartbeat import Pulse
+from cnstra.durable.launching import Graph, Launcher
 from cnstra.durable.live import LiveRuns
 from cnstra.durable.orphans import Orphans
+from cnstra.durable.outcomes import Outcomes
 from cnstra.durable.ownership import Ownership
-from cnstra.durable.recorder import SHUTDOWN, RunRecorder
-from cnstra.durable.retention import Retention, RetentionPolicy
+from cnstra.durable.presence import Presence
+from cnstra.durable.recovery import Recovery
+from cnstra.durable.retention import Retention
+from cnstra.durable.settings import Settings
+from cnstra.durable.stopping import give_back, stop
 from cnstra.durable.surroundings import REAL, Surroundings
 from cnstra.durable.termination import Termination
-from cnstra.errors import CNSError, StimulationAborted, StoreError
+from cnstra.durable.tidying import Tidying
+from cnstra.durable.watching import Watch
+from cnstra.errors import CNSError, StoreError
 
 if TYPE_CHECKING:
+    from cnstra.durable.recorder import RunRecorder
     from cnstra.persist.ports import Store
-    from cnstra.persist.records import RunState
 
 __all__ = ["Worker"]
 
 logger = logging.getLogger("cnstra")
 
-_CLAIM = 64
-_ALL = 1 << 31
-_RETENTION_EVERY = 3600.0
-_MAX_PENDING = 1000
+_MAX_PENDING: Final = 1000
 
 
 @final
@@ -41,54 +44,162 @@ class Worker:
     Args:
         store: The store; opened by `open`, closed by `close`.
         scope: Which graph's runs.
-        resume: Starts a claimed run.
+        graph: What they are made of.
         worker_id: The worker's name; made when it is opened, if it is ``None``.
-        max_staleness: See `DurableRunner`.
-        lease: See `DurableRunner`.
-        retention: See `DurableRunner`.
-        grace: See `DurableRunner`.
-        handle_sigterm: See `DurableRunner`.
+        settings: How it works.
         surroundings: Where it is.
 
     Attributes:
-        accepts: Whether it is open and takes work.
+        live: The runs that are under way here.
         ownership: The locks for whoever starts a run or takes one.
+        launcher: Starts runs; there once the worker is open, like the next two.
+        committer: Writes what they do.
+        outcomes: Waits for runs that live elsewhere.
     """
 
     def __init__(
         self,
         store: Store,
         scope: str,
-        resume: Callable[[RunState], Any],
+        graph: Graph,
         *,
         worker_id: str | None,
-        max_staleness: float,
-        lease: float,
-        retention: RetentionPolicy,
-        grace: float,
-        handle_sigterm: bool,
+        settings: Settings,
         surroundings: Surroundings = REAL,
     ) -> None:
         self.store = store
         self.worker_id = worker_id or ""  # one that is made is made by `open`: the process may be forked before that
+        self.live = LiveRuns()
+        self.ownership = Ownership()
         self._is_named = worker_id is not None
         self._scope = scope
-        self._resume = resume
-        self._max_staleness = max_staleness
-        self._lease = lease
-        self._interval = lease / 3
-        self._retention = Retention(retention)
-        self._grace = grace
-        self._handle_sigterm = handle_sigterm
+        self._graph = graph
+        self._settings = settings
         self._surroundings = surroundings
-        self.accepts = False
-        self.ownership = Ownership()
-        self.live = LiveRuns()
-        self._closing: asyncio.Task[None] | None = None
-        self._watcher: asyncio.Task[None] | None = None
-        self._pulse: Pulse | None = None
-        self._termination: Termination | None = None
+        self._is_open = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._termination: Termination | None = None
+        self._watch: Watch | None = None
+        self._chores: list[asyncio.Task[None]] = []
+
+    # ---- opening ---------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Open the store, take the lease, recover, and keep watch."""
+        if self._loop is not None:
+            raise CNSError("this runner was opened before; make another one")
+        loop = asyncio.get_running_loop()
+        if not self._is_named:
+            self.worker_id = self._surroundings.host.new_worker_id()
+        await self.store.open()
+        self._loop = loop
+        try:
+            self._assemble()
+            await self._arrive()
+        except BaseException:
+            await self.close()
+            raise
+
+    def _assemble(self) -> None:
+        """Make the parts that need an event loop."""
+        store, scope, settings = self.store, self._scope, self._settings
+        random = self._surroundings.random
+        self.committer = Committer(
+            store,
+            max_staleness=settings.max_staleness,
+            max_pending=_MAX_PENDING,
+            run_finished=self._run_finished,
+            random=random,
+        )
+        self.launcher = Launcher(self._graph, self.committer, self.live, lambda: self.accepts)
+        self.outcomes = Outcomes(store, scope, self.live, random)
+        self.presence = Presence(
+            store,
+            self._surroundings.host.record(self.worker_id),
+            lease=settings.lease,
+            interval=settings.between_beats,
+            make_pulse=self._surroundings.pulse,
+            lost=self._lose,
+        )
+        self.colleagues = Colleagues(
+            store,
+            self.worker_id,
+            self._surroundings.host,
+            patience=settings.between_looks,
+            seen=self.presence.learn,
+        )
+        self._orphans = Orphans(
+            store,
+            scope,
+            self.worker_id,
+            self.live,
+            self.ownership,
+            patience=settings.between_looks,
+            stop=stop,
+        )
+        self._recovery = Recovery(
+            store=store,
+            scope=scope,
+            worker_id=self.worker_id,
+            launcher=self.launcher,
+            live=self.live,
+            ownership=self.ownership,
+            orphans=self._orphans,
+            colleagues=self.colleagues,
+            max_active_runs=settings.max_active_runs,
+            max_recoveries=settings.max_recoveries,
+            accepts=lambda: self.accepts,
+        )
+
+    async def _arrive(self) -> None:
+        await self.presence.take()
+        is_first = self._surroundings.host.enter(self.worker_id, self)
+        self._termination = Termination(self.close)
+        if self._settings.handle_sigterm:
+            self._termination.install()
+        self._is_open = True
+        await self.colleagues.look()
+        if is_first and self._is_named:
+            await self._recovery.claim_own()
+        await self._recovery.claim(most=self._settings.max_active_runs)
+        self._start_chores()
+
+    def _start_chores(self) -> None:
+        settings, random = self._settings, self._surroundings.random
+        self._watch = Watch(
+            store=self.store,
+            scope=self._scope,
+            worker_id=self.worker_id,
+            presence=self.presence,
+            recovery=self._recovery,
+            orphans=self._orphans,
+            live=self.live,
+            come_back=self._come_back,
+            poll=settings.between_looks,
+            lease=settings.lease,
+            random=random,
+        )
+        tidying = Tidying(
+            self.store,
+            self._scope,
+            retention=Retention(settings.retention),
+            bury=self._bury,
+            random=random,
+        )
+        chores = {"cnstra-watch": self._watch.keep(), "cnstra-tidy": tidying.keep()}
+        self._chores = [asyncio.create_task(chore, name=name) for name, chore in chores.items()]
+
+    # ---- while it is open ------------------------------------------------------------------------------------
+
+    @property
+    def accepts(self) -> bool:
+        """Whether it is open, and holds its lease, so that runs may start."""
+        return self._is_open and self.presence.problem is None
+
+    def is_alive(self) -> bool:
+        """Whether it is open, in an event loop that is."""
+        return self._is_open and self.presence.has_loop()
 
     def require_open(self) -> None:
         """Refuse to work before `open` and after `close`.
@@ -96,126 +207,55 @@ class Worker:
         Raises:
             CNSError: If the worker is not open.
         """
-        if not self.accepts:
+        if not self._is_open:
             raise CNSError("this runner is not open: use it inside `async with DurableRunner(...) as runner`")
 
-    # ---- opening and recovery --------------------------------------------------------------------------------
+    def require_lease(self) -> None:
+        """Refuse to start runs that others might take at once.
 
-    async def open(self) -> None:
-        """Open the store, take the lease, recover, and keep watch."""
-        if self.accepts or self._closing is not None:
-            raise CNSError("this runner was opened before; make another one")
-        self._loop = asyncio.get_running_loop()
-        if not self._is_named:
-            self.worker_id = self._surroundings.host.new_worker_id()
-        self._orphans = Orphans(self.store, self._scope, self.worker_id, self.live, self.ownership)
-        self._record = self._surroundings.host.record(self.worker_id)
-        await self.store.open()
-        try:
-            self.committer = Committer(
-                self.store,
-                max_staleness=self._max_staleness,
-                max_pending=_MAX_PENDING,
-                run_finished=self._run_finished,
-                random=self._surroundings.random,
-            )
-            dead = await self.dead(itself=False)
-            self._pulse = self._surroundings.pulse(
-                self.store,
-                self.worker_id,
-                lease=self._lease,
-                interval=self._interval,
-                wanted=self._has_loop,
-                lost=self._lose_from_thread,
-            )
-            await self.store.add_worker(self._record, self._lease)
-            is_back = self._surroundings.host.enter(self.worker_id, self) and self._is_named
-            self._pulse.start()
-            self._termination = Termination(self.close)
-            if self._handle_sigterm:
-                self._termination.install()
-            self.accepts = True
-            if is_back:  # all in one claim, since a second one would take what the first one has taken
-                await self._recover({self.worker_id}, _ALL)
-            await self._recover(dead)
-        except BaseException:
-            await self.close()
-            raise
-        self._watcher = self._loop.create_task(self._watch(), name="cnstra-watch")
-
-    async def dead(self, *, itself: bool) -> set[str]:
-        """Return the workers that are known to be gone before their lease ends.
-
-        Args:
-            itself: Name this worker, too: it asks for runs that it does not run.
+        Raises:
+            CNSError: If the worker is not open.
+            StoreError: If its lease is lost, and not taken anew yet.
         """
-        gone = self._surroundings.host.dead(await self.store.workers())
-        return gone | {self.worker_id} if itself else gone - {self.worker_id}
-
-    async def _recover(self, dead: set[str], limit: int = _CLAIM) -> None:
-        while self.accepts:
-            async with self.ownership.claims:
-                with self.wary():
-                    states = await self.store.claim(self._scope, self.worker_id, dead=dead, limit=limit)
-                for state in states:
-                    if self.accepts:  # else it was closed meanwhile, and they are free as soon as it has signed off
-                        self._resume(state)
-            if len(states) < limit:
-                return
-
-    async def _watch(self) -> None:
-        cleaned_at = float("-inf")
-        while True:
-            try:
-                if self._now() - cleaned_at >= _RETENTION_EVERY:
-                    cleaned_at = self._now()
-                    await self._retention.apply(self.store, self._scope)
-                await asyncio.sleep(self._interval)
-                await self._orphans.give_back()
-                await self._recover(await self.dead(itself=False))
-            except StoreError as error:
-                logger.warning("cannot look for runs to recover: %s", error)
-            except Exception:
-                logger.exception("cannot look for runs to recover")
+        self.require_open()
+        if self.presence.problem is not None:
+            raise StoreError(f"the lease of worker {self.worker_id} is lost, until the store answers again") from (
+                self.presence.problem
+            )
 
     def wary(self) -> AbstractContextManager[None]:
         """Wrap what may give a run to this worker without its knowing, since the answer is lost."""
         return self._orphans.wary()
 
+    def poke(self) -> None:
+        """Look for runs at once."""
+        if self._watch is not None:
+            self._watch.poke()
+
     def _run_finished(self, recorder: RunRecorder) -> None:
         self.live.drop(recorder)
         if recorder.broken:
             self._orphans.suspect()
+        if self._watch is not None:
+            self._watch.run_ended()
 
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    # ---- losing the lease ------------------------------------------------------------------------------------
-
-    def _lose_from_thread(self, error: StoreError) -> None:
-        loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._lose, error)
+    async def _bury(self) -> None:
+        await self.colleagues.bury(self.presence.now())
 
     def _lose(self, error: StoreError) -> None:
         """Stop every run before another worker may take it."""
-        if self._closing is not None:
-            return
         logger.error("worker %s could not renew its lease and stops its runs: %s", self.worker_id, error)
         for run, recorder in self.live:
-            recorder.broken = True
-            if run.stimulation is not None:
-                run.stimulation.halt(
-                    StoreError(f"run {run.stimulation_id!r} was stopped: the lease of its worker could not be renewed")
-                )
-        self._closing = asyncio.get_running_loop().create_task(self._close())
+            problem = StoreError(
+                f"run {run.stimulation_id!r} was stopped: the lease of its worker could not be renewed"
+            )
+            stop(recorder, problem)
+        self.poke()
 
-    def is_alive(self) -> bool:
-        """Whether it is open, in an event loop that is."""
-        return self.accepts and self._has_loop()
-
-    def _has_loop(self) -> bool:
-        return self._loop is not None and not self._loop.is_closed()
+    async def _come_back(self) -> None:
+        await self.presence.take()
+        self._orphans.suspect()
+        logger.warning("worker %s holds a lease again, and goes on", self.worker_id)
 
     # ---- closing ---------------------------------------------------------------------------------------------
 
@@ -231,52 +271,24 @@ class Worker:
             await requested  # which ends the process
 
     async def _close(self) -> None:
-        self.accepts = False
-        if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.wait([self._watcher])
-        await self._stop_runs()
+        self._is_open = False
+        await _cancel(self._chores)
+        await give_back(self.live, self._settings.grace)
         try:
             await self.committer.drain()
-            if self._pulse is not None:
-                self._pulse.stop()
-                await self._pulse.wait_stopped()
-            await self._sign_off()
+            await self.presence.leave()
         except StoreError as error:
             logger.warning("worker %s could not sign off: %s", self.worker_id, error)
         finally:
-            if self._pulse is not None:
-                self._pulse.stop()
+            self.presence.stop()
             self._surroundings.host.leave(self.worker_id, self)
             if self._termination is not None and self._termination.requested is None:
                 self._termination.remove()
             await self.store.close()
 
-    async def _sign_off(self) -> None:
-        """Remove the worker's row, unless it is that of a successor with the same name."""
-        for row in await self.store.workers():
-            if replace(row, lease_until=0.0, expired=False) == self._record:
-                await self.store.remove_worker(self.worker_id)
 
-    async def _stop_runs(self) -> None:
-        for run, _ in self.live:
-            if run.stimulation is not None:
-                run.stimulation.abort(SHUTDOWN)
-        try:
-            async with asyncio.timeout(self._grace):
-                await self.live.wait_until_idle()
-        except TimeoutError:
-            await self._cut_short()
-
-    async def _cut_short(self) -> None:
-        """Give back runs whose handlers did not settle in time; those handlers are cancelled, and run again later."""
-        bodies: list[asyncio.Task[Any]] = []
-        for run, recorder in self.live:
-            recorder.release()
-            if run.stimulation is not None:
-                bodies += run.stimulation.bodies()
-                run.stimulation.halt(StimulationAborted(SHUTDOWN))
-        for body in bodies:
-            body.cancel()
-        if bodies:
-            await asyncio.wait(bodies, timeout=1.0)
+async def _cancel(tasks: Collection[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)

@@ -1,0 +1,121 @@
+"""What a runner does to begin runs from stored ones: again from the start, or from the middle."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from cnstra.core.options import StimulationOptions
+from cnstra.durable.arguments import whole
+from cnstra.durable.forking import UNCHANGED, Branch, branch_at
+from cnstra.durable.run_options import EntryTask, RunOptions
+from cnstra.durable.starting import NewRuns, id_of
+from cnstra.errors import RunNotFound, RunNotReady
+from cnstra.persist.records import RunRecord
+
+if TYPE_CHECKING:
+    from cnstra.core.signals import Signal
+    from cnstra.durable.handles import DurableRun
+    from cnstra.persist.records import NewRun
+
+__all__ = ["CopiedRuns"]
+
+
+class CopiedRuns(NewRuns):
+    """What a runner does to begin runs from stored ones."""
+
+    async def clone(self, stimulation_id: str, *, new_id: str | None = None) -> DurableRun:
+        """Start a fresh run in the way in which a stored one was started, with the same options.
+
+        Args:
+            stimulation_id: The run to copy.
+            new_id: The id of the new run; made if it is left out.
+
+        Raises:
+            RunNotFound: If there is no such run.
+            RunExists: If there is a run of *new_id*.
+        """
+        self._worker.require_lease()
+        record = await self._record(stimulation_id)
+        options = RunOptions.decode(record.options)
+        clone_id = id_of(new_id)
+        if options.entry_task is not None:
+            branch = _entry_branch(record, options, options.entry_task)
+            new = self._admission.new_branch(branch, clone_id, options, record.volume)
+            return await self._admit_branch(replace(new, clone_of=stimulation_id))
+        entry = self._admission.entry([self._signal(*row[1:4]) for row in record.entry])
+        modality, path = options.route(self._graph.names.registry)
+        make_context = self._graph.make_context
+        live = StimulationOptions(
+            concurrency=options.concurrency,
+            max_neuron_hops=options.max_neuron_hops,
+            modality=modality,
+            afferent_path=path,
+            metadata=options.metadata,
+            stimulation_context=None if make_context is None else make_context(clone_id, options.metadata),
+        )
+        new = replace(self._admission.new_run(entry, clone_id, options, record.volume), clone_of=stimulation_id)
+        run = await self._admit(new, entry, options, live)
+        return run or await self._existing(clone_id, "raise")
+
+    async def fork(
+        self, stimulation_id: str, from_task: int, *, new_id: str | None = None, payload: Any = UNCHANGED
+    ) -> DurableRun:
+        """Start a new run in the middle of a stored one: from the input of one task, with the contexts of that moment.
+
+        It runs that one activation, and what follows from it; what else was under way then is not part of it. It has
+        the options of the stored run; hops are counted anew. Where it comes from is stored.
+
+        Args:
+            stimulation_id: The run to branch off from; of volume ``full``.
+            from_task: The ordinal of a task of its history. Of one that failed and was retried, the last time counts.
+            new_id: The id of the new run; made if it is left out.
+            payload: What to give the task instead of what it had.
+
+        Raises:
+            RunNotFound: If there is no such run.
+            RunNotReady: If it keeps no history, or no task of that ordinal has settled.
+            RunExists: If there is a run of *new_id*.
+            UnknownName: If this graph does not have what the task names.
+            PayloadError: If *payload* cannot be stored, or a stored value does not fit its declared type any more.
+        """
+        self._worker.require_lease()
+        whole(from_task, "from_task", 0)
+        record = await self._record(stimulation_id)
+        if record.volume != "full":
+            raise RunNotReady(
+                stimulation_id, record.status, f"it keeps no history to branch off from (volume {record.volume!r})"
+            )
+        options = RunOptions.decode(record.options)
+        initial = {name: text.encode() for name, text in options.contexts.items()}
+        branch = branch_at(await self.store.tasks(self.scope, stimulation_id), from_task, initial)
+        if branch is None:
+            raise RunNotReady(stimulation_id, record.status, f"no task {from_task} has settled in it; see tasks()")
+        new = self._admission.new_branch(branch, id_of(new_id), options, record.volume, payload)
+        return await self._admit_branch(replace(new, forked_from=stimulation_id, forked_task=from_task))
+
+    async def _admit_branch(self, new: NewRun) -> DurableRun:
+        async with self._worker.ownership.of(new.stimulation_id):
+            with self._worker.wary():
+                state = await self.store.admit(new, self._worker.worker_id)
+            if state is not None:
+                self._worker.require_lease()
+                return self._worker.launcher.revive(state)
+        return await self._existing(new.stimulation_id, "raise")
+
+    async def _record(self, stimulation_id: str) -> RunRecord:
+        record = await self.store.get(self.scope, stimulation_id)
+        if record is None:
+            raise RunNotFound(stimulation_id)
+        return record
+
+    def _signal(self, name: str, version: int, payload: bytes) -> Signal[Any]:
+        registry = self._graph.names.registry
+        collateral = registry.require_collateral(name)
+        return collateral.create_signal(registry.decode_payload(collateral, version, payload))
+
+
+def _entry_branch(record: RunRecord, options: RunOptions, task: EntryTask) -> Branch:
+    """Return how a run began that was itself a fork."""
+    contexts = {name: text.encode() for name, text in options.contexts.items()}
+    return Branch(task, record.entry[0] if record.entry else None, contexts)

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +12,6 @@ import pytest
 
 from cnstra.errors import StoreError
 from cnstra.stores import SqliteStore
-from cnstra.stores.sqlite.hop_connection import HopConnection
 from cnstra.testing.building import admitted, frontier, hop, new_run, task
 
 
@@ -252,15 +251,42 @@ async def test_a_transaction_needs_an_open_store(path: Path) -> None:
         await SqliteStore(path).transaction().__aenter__()
 
 
-async def test_no_connection_is_left_open(store: SqliteStore) -> None:
-    for _ in range(3):
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Without the garbage collector, which would tidy up behind us."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.usefixtures("no_collector")
+async def test_a_commit_closes_the_connection(store: SqliteStore) -> None:
+    files = []
+
+    for _ in range(4):
         async with store.transaction() as transaction:
             await transaction.commit([])
         with pytest.raises(StoreError, match="this transaction is over"):
             _ = transaction.connection
+        files.append(open_files())
 
-    gc.collect()
-    assert [one for one in gc.get_objects() if isinstance(one, HopConnection)] == []
+    assert files == files[:1] * 4  # SQLite keeps the file of the first one, and uses it for the others
+
+
+async def test_who_lets_go_of_a_connection_last_closes_it(store: SqliteStore) -> None:
+    files = []
+
+    for _ in range(4):
+        async with store.transaction():
+            pass
+        gc.collect()
+        files.append(open_files())
+
+    assert files == files[:1] * 4
 
 
 def test_a_loop_that_ends_while_one_is_open_does_no_harm(path: Path) -> None:

@@ -4,23 +4,39 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn, final
 
 from cnstra.errors import StoreError
+from cnstra.stores.sqlite.schema import Synchronous, prepare_to_write
 
-__all__ = ["HopConnection"]
+__all__ = ["HopConnection", "connect_for_hop"]
+
+
+def connect_for_hop(path: Path, busy_timeout: float, synchronous: Synchronous) -> HopConnection:
+    """Open the connection of one transaction."""
+    connection = sqlite3.connect(
+        path, timeout=busy_timeout, isolation_level=None, check_same_thread=False, factory=HopConnection
+    )
+    prepare_to_write(connection, synchronous)
+    return connection
 
 
 @final
 class HopConnection(sqlite3.Connection):
-    """A connection for one transaction, which is not its user's to end.
-
-    It is never closed while somebody may be using it in a thread: whoever lets go of it last closes it.
-    """
+    """A connection for one transaction, which is not its user's to end."""
 
     def __del__(self) -> None:
         with suppress(sqlite3.ProgrammingError):  # it could not be opened
             super().close()
+
+    def done(self) -> None:
+        """Close it, at the end of a handler.
+
+        Not after one that was given up: a thread may still be using it, and crash. There it is closed by whoever lets
+        go of it last.
+        """
+        super().close()
 
     def commit(self) -> NoReturn:
         """Refuse."""

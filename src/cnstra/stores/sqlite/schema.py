@@ -46,7 +46,7 @@ def check_path(path: Path) -> None:
         raise StoreError(f"{path}: there is no folder {path.parent}; create it first")
 
 
-def connect(path: Path, busy_timeout: float, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
+def connect(path: Path, busy_timeout: float) -> sqlite3.Connection:
     """Open a connection in autocommit mode; transactions are opened and closed by hand."""
     return sqlite3.connect(
         path,
@@ -54,7 +54,6 @@ def connect(path: Path, busy_timeout: float, kind: type[sqlite3.Connection] = sq
         isolation_level=None,
         check_same_thread=False,
         cached_statements=512,  # a dozen kinds, each for two dozen numbers of rows
-        factory=kind,
     )
 
 

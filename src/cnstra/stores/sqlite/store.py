@@ -34,9 +34,9 @@ from cnstra.stores.sqlite.admission import admit
 from cnstra.stores.sqlite.changes import ChangeWatch
 from cnstra.stores.sqlite.commits import commit_all, commit_fitting
 from cnstra.stores.sqlite.errors import Stale, explain
-from cnstra.stores.sqlite.hop_connection import HopConnection
+from cnstra.stores.sqlite.hop_connection import connect_for_hop
 from cnstra.stores.sqlite.pace import Pace
-from cnstra.stores.sqlite.schema import Synchronous, connect, connect_writer, prepare_to_write
+from cnstra.stores.sqlite.schema import Synchronous, connect, connect_writer
 from cnstra.stores.sqlite.thread import DatabaseThread, Together, each
 from cnstra.stores.sqlite.transaction import Transactions
 
@@ -101,7 +101,7 @@ class SqliteStore:
             explain=explain_error,
         )
         self._transactions = Transactions(
-            connect=partial(_connect_for_hop, self._path, busy_timeout, synchronous),
+            connect=partial(connect_for_hop, self._path, busy_timeout, synchronous),
             thread=self._writer,
             time_limit=transaction_timeout,
         )
@@ -350,12 +350,6 @@ class SqliteStore:
     def transaction(self) -> AbstractAsyncContextManager[HopTransaction]:
         """Open a transaction for a handler's own statements, which its hop commits; left without that, it is undone."""
         return self._transactions.open()
-
-
-def _connect_for_hop(path: Path, busy_timeout: float, synchronous: Synchronous) -> sqlite3.Connection:
-    connection = connect(path, busy_timeout, HopConnection)
-    prepare_to_write(connection, synchronous)
-    return connection
 
 
 def _check_in(connection: sqlite3.Connection) -> None:

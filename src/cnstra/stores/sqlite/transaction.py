@@ -13,6 +13,7 @@ from typing import Any, final
 from cnstra.errors import StoreError
 from cnstra.persist.delta import Delta
 from cnstra.stores.sqlite.commits import commit_fitting, is_applied
+from cnstra.stores.sqlite.hop_connection import HopConnection
 from cnstra.stores.sqlite.thread import DatabaseThread
 
 __all__ = ["OpenTransaction", "Transactions"]
@@ -125,7 +126,7 @@ class Transactions:
         time_limit: For how many seconds one may be open.
     """
 
-    def __init__(self, *, connect: Callable[[], sqlite3.Connection], thread: DatabaseThread, time_limit: float) -> None:
+    def __init__(self, *, connect: Callable[[], HopConnection], thread: DatabaseThread, time_limit: float) -> None:
         self._connect = connect
         self._thread = thread
         self._time_limit = time_limit
@@ -174,6 +175,7 @@ class Transactions:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("SAVEPOINT cnstra_hop")
         transaction.hand_over(connection)
+        deltas = None
         try:
             deltas = transaction.order()
             return None if deltas is None else _commit(connection, deltas)
@@ -181,6 +183,8 @@ class Transactions:
             _freeze(connection)
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            if deltas is not None:
+                connection.done()
 
 
 def _commit(connection: sqlite3.Connection, deltas: Sequence[Delta]) -> list[bool]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cnstra.errors import StoreError
-from cnstra.stores import MemoryStore, SqliteStore, open_store
+from cnstra.stores import MemoryStore, PostgresStore, SqliteStore, open_store
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,14 @@ def test_memory_has_a_url_too() -> None:
     assert isinstance(open_store("memory://"), MemoryStore)
 
 
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+def test_a_server_is_named_by_its_url(scheme: str) -> None:
+    store = open_store(f"{scheme}://me:secret@db.example:5433/jobs?cnstra_schema=flows&cnstra_prefix=my_")
+
+    assert isinstance(store, PostgresStore)
+    assert store.label == "the Postgres store postgresql://me@db.example:5433/jobs, schema flows, prefix my_"
+
+
 def test_a_store_is_returned_as_it_is() -> None:
     store = MemoryStore()
 
@@ -45,12 +53,12 @@ def test_a_store_is_returned_as_it_is() -> None:
         ("sqlite:///runs.db?mode=ro", "takes no parameters"),
         ("memory://shared", "write memory://"),
         ("mysql://root@host/db", "no store is known for mysql://; there are sqlite:///"),
-        ("postgresql://me:secret@host/db", "no store for postgresql:// yet"),
-        ("redis://host", "no store for redis:// yet"),
+        ("host=db password=secret", "this is no address of a store; write one of"),
+        ("postgresql://me:sec/ret@host/db", "the address of the Postgres store cannot be read"),
     ],
 )
 def test_another_address_is_refused_with_what_to_write(url: str, problem: str) -> None:
     with pytest.raises(StoreError, match=problem) as caught:
         open_store(url)
 
-    assert "secret" not in str(caught.value)
+    assert "sec" not in str(caught.value)

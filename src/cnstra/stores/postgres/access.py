@@ -1,0 +1,144 @@
+"""Everything that a store has open between `open` and `close`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+from typing import Any, Final, final
+from uuid import uuid4
+
+from psycopg import AsyncConnection
+
+from cnstra.errors import StoreError
+from cnstra.persist.delta import Delta
+from cnstra.stores.postgres import ownership
+from cnstra.stores.postgres.address import Address
+from cnstra.stores.postgres.commits import PLANS, Committing, is_simple
+from cnstra.stores.postgres.connections import Connections, connect
+from cnstra.stores.postgres.errors import explaining
+from cnstra.stores.postgres.listening import Listener
+from cnstra.stores.postgres.pipe import Pipe
+from cnstra.stores.postgres.schema import migrate
+from cnstra.stores.postgres.session import Session
+from cnstra.stores.postgres.transactions import PostgresTransaction
+
+__all__ = ["Access"]
+
+_SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+@final
+class Access:
+    """The connections of one open store: a pool, one that commits, one that listens, and those of handlers.
+
+    Args:
+        address: Where to connect.
+        pool_size: As in `Connections`, like the next two.
+        max_transactions: For handlers.
+        patience: Seconds to wait for a connection.
+    """
+
+    def __init__(self, address: Address, *, pool_size: int, max_transactions: int, patience: float) -> None:
+        self._address = address
+        self._label = address.label
+        self._sender = uuid4().hex
+        self._committing = Committing(address.names, self._sender)
+        self._pool = Connections(address, pool_size=pool_size, max_transactions=max_transactions, patience=patience)
+        self._committer = Pipe(partial(connect, address, PLANS))
+        self._listener = Listener(partial(connect, address), address.names, self._sender)
+        self._doubts: dict[int, int] = {}  # runs that may have been taken, and the fences that they would have then
+
+    async def open(self) -> None:
+        """Connect, and bring the tables up to date."""
+        with explaining(self._label):
+            async with await connect(self._address) as connection:
+                await migrate(self._session(connection), self._label)
+            await self._pool.open()
+
+    async def close(self) -> None:
+        """Disconnect."""
+        with suppress(StoreError):  # else the lease of this worker will end, and others take these runs
+            await self.settle_doubts()
+        await self._listener.close()
+        await self._committer.close()
+        await self._pool.close()
+
+    # ---- connections of the pool -----------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[Session]:
+        """Lend a connection on which each statement is a transaction."""
+        with explaining(self._label):
+            async with self._pool.one() as connection:
+                yield self._session(connection)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Session]:
+        """Lend a connection in a transaction, which is committed at the end."""
+        async with self.statement() as session, session.connection.transaction():
+            yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Session]:
+        """Lend a connection that sees one state of the tables throughout."""
+        async with self.statement() as session:
+            await session.connection.execute(_SNAPSHOT)
+            yield session
+            await session.connection.rollback()
+
+    @asynccontextmanager
+    async def taking(self) -> AsyncIterator[tuple[Session, dict[int, int]]]:
+        """Lend a connection as `writing` does, and a dict for the runs that are taken on it, with their fences.
+
+        If it is not certain in the end that this was committed (the answer was lost, the caller was cancelled), nobody
+        will run these runs, and yet they belong to a living worker. They are noted, for `settle_doubts`.
+        """
+        taken: dict[int, int] = {}
+        try:
+            async with self.writing() as session:
+                yield session, taken
+        except BaseException:
+            self._doubts |= taken
+            raise
+
+    async def settle_doubts(self) -> None:
+        """Let go of runs that may have been taken without anybody knowing."""
+        for key, fence in list(self._doubts.items()):
+            async with self.writing() as session:
+                await ownership.put_back(session, key, fence)
+            self._doubts.pop(key, None)
+
+    def _session(self, connection: AsyncConnection[Any]) -> Session:
+        return Session(connection, self._address.names, self._sender)
+
+    # ---- connections of their own ----------------------------------------------------------------------------
+
+    async def commit(self, deltas: Sequence[Delta]) -> list[bool]:
+        """Commit *deltas*; tell for each whether it is applied."""
+        if not is_simple(deltas):
+            async with self.writing() as session:
+                return (await self._committing.within(session, deltas)).applied
+        with explaining(self._label):
+            moved = await self._committing.through(self._committer, deltas)
+        if len(moved) == len(deltas):
+            return [True] * len(deltas)
+        async with self.statement() as session:  # rare: a run was taken over, deleted, or an answer was lost
+            moved |= await self._committing.standing(session, deltas)
+        return [delta.key in moved for delta in deltas]
+
+    async def wait(self, scope: str, seconds: float) -> bool:
+        """Wait for news of free runs."""
+        with explaining(self._label):
+            return await self._listener.wait(scope, seconds)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresTransaction]:
+        """Begin a transaction for a handler; what it raises itself passes as it is."""
+        async with AsyncExitStack() as stack:
+            with explaining(self._label):
+                connection = await stack.enter_async_context(self._pool.for_handler())
+                transaction = PostgresTransaction(self._session(connection), self._committing, self._label)
+                await transaction.begin()
+            stack.push_async_callback(transaction.leave)
+            yield transaction

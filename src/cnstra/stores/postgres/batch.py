@@ -1,0 +1,79 @@
+"""The rows of many deltas, gathered by kind, so that a kind is one part of a statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Any, TypeAlias, final
+
+from cnstra.persist.delta import Delta
+from cnstra.persist.records import TaskRow
+from cnstra.stores.postgres.arrays import pack_columns
+from cnstra.stores.postgres.rows import contexts_json, error_text
+from cnstra.stores.postgres.statements import MOVE_ON, PARTS
+
+__all__ = ["Batch", "task_values"]
+
+_Rows: TypeAlias = list[tuple[Any, ...]]
+
+
+@final
+class Batch:
+    """The changes of deltas, each of another run.
+
+    Attributes:
+        names: The kinds of change that there are, by their names in `PARTS`.
+        columns: The packed columns of all of them, in the order of the statement's parameters.
+    """
+
+    def __init__(self, deltas: Iterable[Delta]) -> None:
+        self._moves: _Rows = []
+        self._rows: dict[str, _Rows] = {name: [] for name in PARTS}
+        # In one order everywhere, so that two workers that dispute several runs do not wait for each other in a ring.
+        self._add(sorted(deltas, key=attrgetter("key")))
+        self.names = tuple(name for name, rows in self._rows.items() if rows)
+        self.columns = pack_columns(MOVE_ON.kinds, self._moves)
+        for name in self.names:
+            self.columns += pack_columns(PARTS[name].kinds, self._rows[name])
+
+    def _add(self, deltas: Iterable[Delta]) -> None:
+        """Gather what the deltas change.
+
+        On the way of every hop: rows are cut out of the records by position, and all is in one loop.
+        """
+        rows = self._rows
+        moves, signals, tasks, history = self._moves, rows["signals"], rows["tasks"], rows["history"]
+        removed = rows["removed"]
+        for delta in deltas:
+            key = delta.key
+            sequence = delta.sequence
+            grown = len(delta.tasks) - len(delta.removed)
+            moves.append((key, delta.fence, sequence, delta.next_task, delta.next_signal, delta.hop_count, grown))
+            for signal in delta.signals.values():
+                signals.append((key, *signal))
+            for task in delta.tasks.values():
+                tasks.append((key, *task_values(task)))
+            for place, (ordinal, attempt, task, status, error, started, duration, contexts) in enumerate(delta.history):
+                outcome = (status, error and error_text(error), started, duration, contexts_json(contexts))
+                history.append((key, sequence, place, ordinal, attempt, *task[1:5], *outcome))
+            for ordinal in delta.removed:
+                removed.append((key, ordinal))
+            if delta.dropped or delta.failures or delta.contexts or delta.hops or delta.ended is not None:
+                self._add_changes(delta)
+
+    def _add_changes(self, delta: Delta) -> None:
+        rows, key = self._rows, delta.key
+        rows["dropped"] += [(key, ordinal) for ordinal in delta.dropped]
+        rows["failures"] += [(key, ordinal, error_text(error)) for ordinal, error in delta.failures.items()]
+        rows["contexts"] += [(key, neuron_name, value) for neuron_name, value in delta.contexts.items()]
+        rows["hops"] += [(key, neuron_name, hops) for neuron_name, hops in delta.hops.items()]
+        if delta.ended is not None:
+            status, attempt, error = delta.ended.status, delta.ended.attempt, delta.ended.error
+            rows["ended"].append((key, status))
+            rows["attempts"].append((key, delta.attempt_number, attempt, error_text(error)))
+
+
+def task_values(task: TaskRow) -> Sequence[Any]:
+    """Return the columns of a task of the frontier."""
+    failure = task[5]
+    return task if failure is None else (*task[:5], error_text(failure))

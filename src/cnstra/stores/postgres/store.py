@@ -1,0 +1,306 @@
+"""Runs in Postgres, with psycopg."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from typing import final
+
+from cnstra.errors import StoreError
+from cnstra.persist.delta import Delta
+from cnstra.persist.ports import EVERY_RUN
+from cnstra.persist.records import (
+    AttemptRecord,
+    ErrorRecord,
+    FrontierTask,
+    NewRun,
+    Page,
+    RunFilter,
+    RunRecord,
+    RunState,
+    RunStatus,
+    StoredTask,
+    StoreStats,
+    WorkerRecord,
+)
+from cnstra.stores.postgres import claims, ownership, reads, removal, workers
+from cnstra.stores.postgres.access import Access
+from cnstra.stores.postgres.address import address_of
+from cnstra.stores.postgres.admission import admit
+from cnstra.stores.postgres.errors import explaining
+from cnstra.stores.postgres.heart import Heart
+from cnstra.stores.postgres.transactions import PostgresTransaction
+
+__all__ = ["PostgresStore"]
+
+RUNS_AT_ONCE = 50
+"""Runs that a purge deletes in one transaction, so that commits wait for milliseconds only."""
+
+
+@final
+class PostgresStore:
+    """Runs in a Postgres database, for any number of processes on any number of machines.
+
+    What several runs commit at the same time is one statement, one round trip and one fsync. Every connection has
+    ``synchronous_commit`` on, whatever the server's default is. The tables have a schema of their own, so your own may
+    be in the same database, and ``transaction`` then commits a handler's statements and its hop as one.
+
+    It needs Postgres 12 or newer, and connections that keep their session: a pooler in between must not give a
+    transaction to one and the next to another.
+
+    Args:
+        url: ``postgresql://user:password@host:port/database?...``, with the parameters of libpq; or libpq's own
+            ``host=... dbname=...``. In the query ``cnstra_schema`` and ``cnstra_prefix`` stand for the next two.
+        schema: Where the tables are, ``"cnstra"`` if it is not given. It is made if it is not there, which takes a role
+            that may do so; after that, one that may read and write the tables is enough.
+        prefix: What the names of the tables begin with.
+        pool_size: Most connections for the store's own work; three more are for commits, news and the heartbeat.
+        max_transactions: Most handlers that may be in a `transaction` at once; others wait for their turn.
+        timeout: Seconds to wait for a free connection, or for the server to come back, before a `StoreError`.
+
+    Raises:
+        StoreError: If *url* cannot be read.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        schema: str | None = None,
+        prefix: str | None = None,
+        pool_size: int = 4,
+        max_transactions: int = 10,
+        timeout: float = 10.0,
+    ) -> None:
+        for name, size in (("pool_size", pool_size), ("max_transactions", max_transactions)):
+            if size < 1:
+                raise StoreError(f"{name} is {size}; it must be 1 or more")
+        self._address = address_of(url, schema, prefix)
+        self._pool_size = pool_size
+        self._max_transactions = max_transactions
+        self._timeout = timeout
+        self._heart = Heart(self._address)
+        self._opened: Access | None = None
+        self._opens = 0
+        self._changing = asyncio.Lock()
+
+    @property
+    def label(self) -> str:
+        """Name the store in messages, without the password."""
+        return self._address.label
+
+    async def open(self) -> None:
+        """Connect, make or migrate the tables; while it is open, count one more user."""
+        async with self._changing:
+            if self._opened is None:
+                access = Access(
+                    self._address,
+                    pool_size=self._pool_size,
+                    max_transactions=self._max_transactions,
+                    patience=self._timeout,
+                )
+                await access.open()
+                self._opened = access
+            self._opens += 1
+
+    async def close(self) -> None:
+        """For the last user: finish what was begun, and disconnect."""
+        async with self._changing:
+            self._opens = max(self._opens - 1, 0)
+            if self._opened is not None and not self._opens:
+                access, self._opened = self._opened, None
+                await asyncio.to_thread(self._heart.close)
+                await access.close()
+        self._changing = asyncio.Lock()  # the next user may be in another event loop
+
+    @property
+    def _access(self) -> Access:
+        if self._opened is None:
+            raise StoreError(f"{self.label} is not open: await its open() first")
+        return self._opened
+
+    # ---- workers ---------------------------------------------------------------------------------------------
+
+    async def add_worker(self, worker: WorkerRecord, lease: float) -> None:
+        """Insert or replace the worker's heartbeat row."""
+        async with self._access.statement() as session:
+            await workers.add_worker(session, worker, lease)
+
+    def beat(self, worker_id: str, lease: float) -> bool:
+        """Renew the worker's lease, on a connection of its own; it fails rather than wait for a third of the lease."""
+        if self._opened is None:
+            raise StoreError(f"{self.label} is not open: await its open() first")
+        with explaining(self.label):
+            return self._heart.beat(worker_id, lease)
+
+    async def workers(self) -> list[WorkerRecord]:
+        """Return all workers, the longest started first."""
+        async with self._access.statement() as session:
+            return await workers.all_workers(session)
+
+    async def remove_worker(self, worker_id: str) -> None:
+        """Drop the worker's row; an absent one is not an error."""
+        async with self._access.writing() as session:
+            await workers.remove_worker(session, worker_id)
+
+    # ---- runs ------------------------------------------------------------------------------------------------
+
+    async def admit(self, run: NewRun, worker_id: str | None) -> RunState | None:
+        """Store a new run with its entry frontier; ``None`` if its id is taken."""
+        if worker_id is None:
+            async with self._access.statement() as session:
+                return await admit(session, run, None)
+        async with self._access.taking() as (session, taken):
+            state = await admit(session, run, worker_id)
+            if state is not None:
+                taken[state.key] = state.run.fence
+        return state
+
+    async def commit(self, deltas: Sequence[Delta]) -> list[bool]:
+        """Apply *deltas* in one transaction; tell for each whether it was applied."""
+        return await self._access.commit(deltas) if deltas else []
+
+    async def claim(
+        self,
+        scope: str,
+        worker_id: str,
+        *,
+        dead: Collection[str],
+        limit: int,
+        max_recoveries: int | None = None,
+        unfit: Collection[int] = (),
+    ) -> list[RunState]:
+        """Take up to *limit* runs that no living worker holds: by priority, then the oldest first."""
+        await self._access.settle_doubts()
+        async with self._access.statement() as session:
+            await claims.ripen(session, scope)
+        asked = claims.Claim(scope, worker_id, dead, limit, max_recoveries, unfit)
+        async with self._access.taking() as (session, taken):
+            states = await claims.claim(session, asked)
+            taken.update({state.key: state.run.fence for state in states})
+        return states
+
+    async def put_back(self, key: int, fence: int) -> bool:
+        """Undo a claim of a run that was not started."""
+        async with self._access.writing() as session:
+            return await ownership.put_back(session, key, fence)
+
+    async def next_due(self, scope: str) -> float | None:
+        """Return in how many seconds the next ``pending`` run is due that is not due yet."""
+        async with self._access.statement() as session:
+            return await claims.next_due(session, scope)
+
+    async def changed(self, scope: str, timeout: float) -> bool:  # noqa: ASYNC109 - as in the port
+        """Wait until the server tells that a run may have become free, or for *timeout* seconds."""
+        return await self._access.wait(scope, timeout)
+
+    async def request_abort(self, scope: str, stimulation_id: str, reason: str) -> bool:
+        """Ask whoever holds a run to abort it; return ``False`` if the run is over or unknown."""
+        async with self._access.writing() as session:
+            return await ownership.request_abort(session, scope, stimulation_id, reason)
+
+    async def abort_requests(self, scope: str, worker_id: str) -> list[tuple[str, str]]:
+        """Return id and reason of the runs of this worker that it is asked to abort."""
+        async with self._access.statement() as session:
+            return await ownership.abort_requests(session, scope, worker_id)
+
+    async def take(
+        self, scope: str, stimulation_id: str, worker_id: str, *, statuses: Collection[RunStatus], dead: Collection[str]
+    ) -> RunState | None:
+        """Take one run, failed tasks included, if its status is in *statuses* and no living worker holds it."""
+        async with self._access.taking() as (session, taken):
+            state = await ownership.take(session, scope, stimulation_id, worker_id, statuses=statuses, dead=dead)
+            if state is not None:
+                taken[state.key] = state.run.fence
+        return state
+
+    async def settle(
+        self,
+        scope: str,
+        stimulation_id: str,
+        status: RunStatus,
+        *,
+        dead: Collection[str],
+        error: ErrorRecord | None = None,
+    ) -> bool:
+        """Give a run that no living worker holds and that is not over another status."""
+        async with self._access.writing() as session:
+            return await ownership.settle(session, scope, stimulation_id, ownership.Verdict(status, error), dead)
+
+    # ---- what is read ----------------------------------------------------------------------------------------
+
+    async def get(self, scope: str, stimulation_id: str) -> RunRecord | None:
+        """Return the run, or ``None``."""
+        async with self._access.reading() as session:
+            return await reads.get(session, scope, stimulation_id)
+
+    async def peek(self, scope: str, stimulation_id: str) -> RunState | None:
+        """Return the run as taking it would, but as it is."""
+        async with self._access.reading() as session:
+            return await reads.peek(session, scope, stimulation_id)
+
+    async def attempts(self, scope: str, stimulation_id: str) -> list[AttemptRecord]:
+        """Return the attempts of a run by number."""
+        async with self._access.reading() as session:
+            return await reads.attempts(session, scope, stimulation_id)
+
+    async def tasks(self, scope: str, stimulation_id: str, attempt_number: int | None = None) -> list[StoredTask]:
+        """Return the history of a run in the order in which tasks settled."""
+        async with self._access.reading() as session:
+            return await reads.tasks(session, scope, stimulation_id, attempt_number)
+
+    async def frontier(self, scope: str, stimulation_id: str) -> list[FrontierTask]:
+        """Return what is outstanding or failed, by ordinal."""
+        async with self._access.reading() as session:
+            return await reads.frontier(session, scope, stimulation_id)
+
+    async def list(
+        self, scope: str, *, where: RunFilter = EVERY_RUN, limit: int = 100, cursor: str | None = None
+    ) -> Page:
+        """Return the runs that *where* selects, the newest first, from *cursor* on."""
+        async with self._access.reading() as session:
+            return await reads.list_runs(session, scope, where=where, limit=limit, cursor=cursor)
+
+    async def stats(self, scope: str) -> StoreStats:
+        """Return the store in numbers; its size is that of its tables with their indexes."""
+        async with self._access.reading() as session:
+            return await reads.stats(session, scope)
+
+    # ---- what is removed -------------------------------------------------------------------------------------
+
+    async def delete(self, scope: str, stimulation_id: str, *, dead: Collection[str]) -> bool:
+        """Drop a run with everything of it, unless a living worker holds it."""
+        async with self._access.writing() as session:
+            return await removal.delete(session, scope, stimulation_id, dead)
+
+    async def purge(
+        self, scope: str, *, statuses: Collection[RunStatus], older_than: float, keep: int = 0, limit: int = 1000
+    ) -> int:
+        """Drop up to *limit* runs that ended over *older_than* seconds ago, except the *keep* latest."""
+        dropped = 0
+        async with self._access.statement() as session:
+            until = await removal.boundary(session, scope, statuses, keep)
+        while until is not None and dropped < limit:
+            most = min(RUNS_AT_ONCE, limit - dropped)
+            async with self._access.writing() as session:
+                deleted = await removal.purge(
+                    session, scope, statuses=statuses, older_than=older_than, until=until, limit=most
+                )
+            dropped += deleted
+            if deleted < most:  # there are no more, or somebody is writing to the rest
+                break
+        return dropped
+
+    # ---- transactions ----------------------------------------------------------------------------------------
+
+    @property
+    def is_transactional(self) -> bool:
+        """Whether `transaction` works: it does."""
+        return True
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresTransaction]:
+        """Open a transaction for a handler's own statements, on a connection of psycopg, as soon as one is free."""
+        async with self._access.transaction() as transaction:
+            yield transaction

@@ -243,56 +243,6 @@ async def test_a_successor_of_the_same_name_keeps_its_row_when_the_first_one_clo
     assert workers == ["pod-1"]
 
 
-class Heartless(StoreWrapper):
-    """Renews no lease any more once it is told so."""
-
-    def __init__(self, inner: Store, *, forgotten: bool) -> None:
-        super().__init__(inner)
-        self.broken = False
-        self._forgotten = forgotten
-
-    def beat(self, worker_id: str, lease: float) -> bool:
-        if not self.broken:
-            return super().beat(worker_id, lease)
-        if self._forgotten:
-            return False
-        raise StoreError("no connection")
-
-
-@pytest.mark.parametrize("forgotten", [True, False])
-async def test_a_worker_that_cannot_renew_its_lease_stops_its_runs(
-    forgotten: bool,  # noqa: FBT001 - a parameter of the test
-    stores: Reopen,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    store = Heartless(stores(), forgotten=forgotten)
-    reached, release = asyncio.Event(), asyncio.Event()
-
-    async def wait(item: Item, ctx: Context) -> Item:
-        reached.set()
-        if ctx.attempt_number == 1:
-            await release.wait()
-        return item
-
-    graph = line(wait, pass_on)
-    async with DurableRunner(graph.cns, graph.registry, store, lease=0.3) as runner:
-        run = await runner.stimulate(graph.signal(1), stimulation_id="a")
-        await reached.wait()
-        store.broken = True
-        await until(lambda: not runner._worker.accepts)
-        release.set()
-        with pytest.raises(StoreError, match="lease"):
-            await run
-    async with DurableRunner(graph.cns, graph.registry, stores()) as heir:
-        await heir.wait_until_idle()
-        info = await heir.get("a")
-
-    assert "could not renew its lease" in caplog.text
-    assert graph.ran == ["n0:1", "n0:1", "n1:1"]
-    assert info is not None
-    assert info.status == "completed"
-
-
 async def test_a_handler_that_blocks_the_event_loop_does_not_lose_the_lease(stores: Reopen) -> None:
     store = stores()
     renewed: list[str] = []

@@ -29,6 +29,7 @@ class Complaints:
         self._now = now
         self._since: float | None = None
         self._told_at = float("-inf")
+        self._is_told = False
         self.in_a_row = 0
 
     def add(self, error: Exception) -> None:
@@ -38,7 +39,7 @@ class Complaints:
         self.in_a_row += 1
         if now - self._told_at < _EVERY:
             return
-        self._told_at = now
+        self._told_at, self._is_told = now, True
         if not isinstance(error, StoreError):
             logger.error("cannot %s", self._what, exc_info=error)
         elif self.in_a_row == 1:
@@ -50,6 +51,8 @@ class Complaints:
 
     def settle(self) -> None:
         """Take note that it has worked."""
-        if self._since is not None:
+        if self._since is None:
+            return
+        if self._is_told:
             logger.info("can %s again after %.1f s", self._what, self._now() - self._since)
-            self._since, self.in_a_row = None, 0
+        self._since, self._is_told, self.in_a_row = None, False, 0

@@ -152,6 +152,7 @@ class Watch:
         """Listen for changes before the look that follows, so that nothing falls between the look and the wait."""
         if self._changes is None:
             self._changes = self._loop.create_task(self._store.changed(self._scope, self._poll), name="cnstra-changes")
+            self._changes.add_done_callback(_see)
             await asyncio.sleep(0)
 
     async def _wait(self, found: bool) -> None:  # noqa: FBT001 - what the look came to
@@ -175,3 +176,9 @@ class Watch:
         if self._in_vain > 1 and not self._poked.is_set():  # many are woken by what one of them gets
             await asyncio.sleep(min(_BREATH * 2 ** min(self._in_vain, 10), _LONGEST_BREATH))
         self._poked.clear()
+
+
+def _see(changes: asyncio.Task[bool]) -> None:
+    """Keep asyncio from calling an error lost: a look that fails at the same time has told of it."""
+    if not changes.cancelled():
+        changes.exception()

@@ -10,7 +10,7 @@ import redis.asyncio as driver
 
 from cnstra.stores.redis import RedisStore
 
-__all__ = ["keys_of", "new_prefix", "open_redis_store", "removing"]
+__all__ = ["keys_of", "new_prefix", "open_redis_store", "remove_keys"]
 
 
 def new_prefix() -> str:

@@ -59,6 +59,7 @@ class WorkerContract:
         await store.open()
 
         assert await store.get("", "run") is not None
+        await store.close()
 
     async def test_its_label_is_for_a_sentence(self, store: Store) -> None:
         assert store.label.startswith("the ")

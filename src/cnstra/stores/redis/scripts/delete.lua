@@ -1,0 +1,16 @@
+-- Drops a run with everything of it.
+-- KEYS: the indexes; run, signals, history, failures, attempts
+-- ARGV: channel, message; the owner that was found not to live, or ""; the id
+-- Returns 2 if that was done; 0 if the run is unknown; 1 if another owner holds it.
+local RUN = KEYS[FIRST]
+if redis.call('EXISTS', RUN) == 0 then
+  return 0
+end
+local run = load(RUN) or {}
+if (run.owner or '') ~= ARGV[3] then
+  return 1
+end
+run.id, run.number, run.priority = ARGV[4], tonumber(run.number) or 0, tonumber(run.priority) or 0
+leave_indexes(run)
+redis.call('UNLINK', unpack(KEYS, FIRST)) -- its memory is freed by another thread of the server, however much it is
+return 2

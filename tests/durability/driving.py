@@ -117,6 +117,7 @@ async def work(
 ) -> None:
     """See every run, a pair of an id and its shape, to its end."""
     graph = Graph(shapes, log)
+    options = {"max_recoveries": None} | options  # the tests kill more often than a run can that kills its worker
     async with DurableRunner(graph.cns, graph.registry, store, handle_sigterm=False, **options) as runner:
         await asyncio.gather(*(_finish(runner, run_id, shape, graph.entry(shape)) for run_id, shape in runs))
 

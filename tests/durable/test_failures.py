@@ -1,7 +1,10 @@
 import pickle
 
-from cnstra.durable.failures import error_of, record_of
-from cnstra.errors import RecordedFailure
+import pytest
+
+from cnstra.durable.failures import error_of, reason_text, record_of
+from cnstra.errors import RecordedFailure, StimulationAborted
+from cnstra.persist.records import ErrorRecord
 
 
 class Broken(Exception):
@@ -58,3 +61,22 @@ def test_a_stored_error_comes_back_as_one_that_stands_for_it() -> None:
     assert str(error) == "ValueError: no such card"
     assert record_of(error) == record_of(pickle.loads(pickle.dumps(error)))
     assert record_of(error).type_name == "ValueError"
+
+
+@pytest.mark.parametrize(("reason", "text"), [(None, ""), ("too late", "too late"), (ValueError("late"), "late")])
+def test_of_an_abort_the_reason_is_stored_as_text(reason: object, text: str) -> None:
+    record = record_of(StimulationAborted(reason))
+
+    assert record == ErrorRecord("StimulationAborted", text)
+    assert reason_text(reason) == text
+
+
+def test_of_an_abort_after_failures_those_are_in_the_traceback() -> None:
+    error = StimulationAborted("enough")
+    error.__cause__ = ValueError("no such card")
+
+    assert "no such card" in record_of(error).traceback
+
+
+def test_a_reason_whose_text_cannot_be_made_is_stored_all_the_same() -> None:
+    assert reason_text(Broken()) == "(its text cannot be made)"

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from cnstra.durable.run_options import RunOptions
+from cnstra.durable.run_options import EntryTask, RunOptions
 from cnstra.errors import PayloadError
 
 
@@ -23,3 +23,13 @@ def test_what_a_newer_version_has_added_is_passed_over() -> None:
 def test_metadata_that_would_not_come_back_is_refused(metadata: dict[Any, Any]) -> None:
     with pytest.raises(PayloadError, match="metadata"):
         RunOptions(metadata=metadata).encode()
+
+
+def test_how_a_fork_begins_comes_back_as_it_was() -> None:
+    options = RunOptions(contexts={"n0": '{"value":1}'}, entry_task=EntryTask("n1", "c1", 2))
+
+    assert RunOptions.decode(options.encode()) == options
+
+
+def test_what_is_not_given_takes_no_space() -> None:
+    assert RunOptions().encode() == b'{"durability":"hop"}'

@@ -143,7 +143,7 @@ class HeldRuns(StoredRuns):
         pause = _PAUSE
         with suppress(RunNotFound):  # it was deleted, so it is over
             while not await self._abort_stored(stimulation_id, text):
-                await self._worker.live.wait_for_start(stimulation_id, pause)
+                await asyncio.sleep(pause)
                 pause = min(pause * 1.5, _MAX_PAUSE)
 
     async def delete(self, stimulation_id: str) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeAlias, final
 
 if TYPE_CHECKING:
     from cnstra.durable.handles import DurableRun
     from cnstra.durable.recorder import RunRecorder
 
-__all__ = ["LiveRuns"]
+__all__ = ["LiveRuns", "Start"]
+
+Start: TypeAlias = "asyncio.Future[asyncio.Future[None]]"
+"""Done when a run starts here; its result is done when that run ends, and raises what it raises."""
 
 
 @final
@@ -21,15 +25,17 @@ class LiveRuns:
         self._runs: dict[str, tuple[DurableRun, RunRecorder]] = {}
         self._idle = asyncio.Event()
         self._idle.set()
-        self._awaited: dict[str, set[asyncio.Future[None]]] = {}
+        self._awaited: dict[str, set[Start]] = {}
 
     def add(self, run: DurableRun, recorder: RunRecorder) -> None:
         """A run has started."""
         self._runs[run.stimulation_id] = (run, recorder)
         self._idle.clear()
-        for waiting in self._awaited.pop(run.stimulation_id, ()):
-            if not waiting.done():
-                waiting.set_result(None)
+        for start in self._awaited.pop(run.stimulation_id, ()):
+            if not start.done():
+                outcome = asyncio.ensure_future(run.wait_until_complete())  # from now on it counts as awaited
+                outcome.add_done_callback(_see)
+                start.set_result(outcome)
 
     def drop(self, recorder: RunRecorder) -> None:
         """A run has ended; a later attempt of it, if there is one already, stays."""
@@ -54,15 +60,22 @@ class LiveRuns:
         """Return when no run is under way."""
         await self._idle.wait()
 
-    async def wait_for_start(self, stimulation_id: str, seconds: float) -> None:
-        """Return when a run of this id starts here, or after *seconds*."""
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._awaited.setdefault(stimulation_id, set()).add(waiting)
+    @contextmanager
+    def awaiting(self, stimulation_id: str) -> Iterator[Start]:
+        """Wait for the start of a run here, as long as this is entered."""
+        start: Start = asyncio.get_running_loop().create_future()
+        self._awaited.setdefault(stimulation_id, set()).add(start)
         try:
-            await asyncio.wait([waiting], timeout=seconds)
+            yield start
         finally:
             others = self._awaited.get(stimulation_id)
             if others is not None:
-                others.discard(waiting)
+                others.discard(start)
                 if not others:
                     del self._awaited[stimulation_id]
+
+
+def _see(outcome: asyncio.Future[None]) -> None:
+    """Keep asyncio from calling a failure lost: who has waited for it may have been cancelled meanwhile."""
+    if not outcome.cancelled():
+        outcome.exception()

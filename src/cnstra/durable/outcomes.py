@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, final
@@ -65,30 +67,32 @@ class Outcomes:
         """Return the run once it is over; ``None`` if it ended here, and has raised what it had to raise."""
         pause, failed = _PAUSE, 0
         while True:
-            if await self._ends_here(stimulation_id):
-                return None
-            try:
-                record = await self._store.get(self._scope, stimulation_id)
-            except StoreError:
-                failed += 1
-                if failed == _TRIES:
-                    raise
-            else:
-                failed = 0
-                if record is None:
-                    raise RunNotFound(stimulation_id)
-                if record.status in FINAL_STATUSES:
-                    return record
-            await self._live.wait_for_start(stimulation_id, pause * self._random.uniform(0.5, 1.0))
+            with self._live.awaiting(stimulation_id) as start:
+                live = self._live.get(stimulation_id)
+                if live is not None and await _is_ended(live.wait_until_complete()):
+                    return None
+                try:
+                    record = await self._store.get(self._scope, stimulation_id)
+                    failed = 0
+                except StoreError:
+                    record, failed = None, failed + 1
+                    if failed == _TRIES:
+                        raise
+                if not start.done() and not failed:
+                    if record is None:
+                        raise RunNotFound(stimulation_id)
+                    if record.status in FINAL_STATUSES:
+                        return record
+                await asyncio.wait([start], timeout=pause * self._random.uniform(0.5, 1.0))
+                if start.done() and await _is_ended(start.result()):
+                    return None
             pause = min(pause * 1.5, _MAX_PAUSE)
 
-    async def _ends_here(self, stimulation_id: str) -> bool:
-        """Wait for a run that is under way here; tell whether it was, and has ended for good."""
-        live = self._live.get(stimulation_id)
-        if live is None or live.stimulation is None:
-            return False
-        try:
-            await live.stimulation.wait_until_complete()
-        except StoreError:  # this worker has lost it; another one goes on with it
-            return False
-        return True
+
+async def _is_ended(outcome: Awaitable[None]) -> bool:
+    """Wait for a run that is under way here; ``False`` if this worker has lost it, and another one goes on with it."""
+    try:
+        await outcome
+    except StoreError:
+        return False
+    return True

@@ -21,6 +21,15 @@ async def test_what_is_written_at_the_same_time_shares_a_transaction(sqlite_stor
     assert statements.count("COMMIT") < 50
 
 
+async def test_work_that_stands_alone_shares_no_transaction(sqlite_store: SqliteStore) -> None:
+    jobs = [
+        sqlite_store._writer.run(lambda connection: connection.in_transaction, is_alone=is_alone)
+        for is_alone in (False, True, True, False)
+    ]
+
+    assert await asyncio.gather(*jobs) == [True, False, False, True]
+
+
 async def test_one_refusal_does_not_undo_what_shares_its_transaction(sqlite_store: SqliteStore) -> None:
     state = await admitted(sqlite_store)
     await sqlite_store.claim("", "other", dead=["worker"], limit=1)

@@ -45,14 +45,13 @@ class CopiedRuns(NewRuns):
             return await self._admit_branch(replace(new, clone_of=stimulation_id))
         entry = self._admission.entry([self._signal(*row[1:4]) for row in record.entry])
         modality, path = options.route(self._graph.names.registry)
-        make_context = self._graph.make_context
         live = StimulationOptions(
             concurrency=options.concurrency,
             max_neuron_hops=options.max_neuron_hops,
             modality=modality,
             afferent_path=path,
             metadata=options.metadata,
-            stimulation_context=None if make_context is None else make_context(clone_id, options.metadata),
+            stimulation_context=self._graph.callers.of(clone_id, options.metadata, 1),
         )
         new = replace(self._admission.new_run(entry, clone_id, options, record.volume), clone_of=stimulation_id)
         run = await self._admit(new, entry, options, live)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from cnstra.core.stimulation import Stimulation
+from cnstra.durable.contexts import CallersContext
 from cnstra.durable.fitness import Fitness
 from cnstra.durable.handles import DurableRun
 from cnstra.durable.naming import SubscriberNames
@@ -37,12 +38,12 @@ class Graph:
     Attributes:
         cns: The neurons.
         names: Their names in the store.
-        make_context: ``f(stimulation_id, metadata)`` makes the caller's object of a run; ``None`` if there is none.
+        callers: Makes the caller's object of a run that is given none.
     """
 
     cns: CNS[Any]
     names: SubscriberNames
-    make_context: Callable[[str, Any], Any] | None = None
+    callers: CallersContext
 
 
 @final
@@ -62,7 +63,7 @@ class Launcher:
         self._committer = committer
         self._live = live
         self._accepts = accepts
-        self._reviver = Reviver(graph.cns, graph.names, committer, graph.make_context)
+        self._reviver = Reviver(graph.cns, graph.names, committer, graph.callers)
         self._fitness = Fitness(graph.cns, graph.names.registry)
 
     def start(self, state: RunState, entry: Entry, stored: RunOptions, live: StimulationOptions) -> DurableRun | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, final
 
 from cnstra.core.context import CNSStimulationContextStore
@@ -20,6 +19,7 @@ from cnstra.persist.records import RunState, TaskRow
 if TYPE_CHECKING:
     from cnstra.core.cns import CNS
     from cnstra.core.neurons import Neuron
+    from cnstra.durable.contexts import CallersContext
     from cnstra.durable.naming import SubscriberNames
 
 __all__ = ["Revival", "Reviver"]
@@ -58,7 +58,7 @@ class Reviver:
     """Rebuilds runs of one graph.
 
     Args:
-        stimulation_context: Makes the caller's object anew for each resumed run, from its id and metadata.
+        callers: Makes the caller's object anew for each resumed run.
     """
 
     def __init__(
@@ -66,13 +66,13 @@ class Reviver:
         cns: CNS[Any],
         names: SubscriberNames,
         sink: Sink,
-        stimulation_context: Callable[[str, Any], Any] | None,
+        callers: CallersContext,
     ) -> None:
         self._cns = cns
         self._names = names
         self._registry = names.registry
         self._sink = sink
-        self._stimulation_context = stimulation_context
+        self._callers = callers
 
     def revive(self, state: RunState) -> Revival:
         """Return the run of *state*, ready to start.
@@ -112,7 +112,6 @@ class Reviver:
             neuron = self._registry.require_neuron(name)
             context.set(neuron, self._registry.decode_context(neuron, value))
         modality, path = options.route(self._registry)
-        make = self._stimulation_context
         return StimulationOptions(
             ctx=context,
             concurrency=options.concurrency,
@@ -121,7 +120,7 @@ class Reviver:
             afferent_path=path,
             metadata=options.metadata,
             attempt_number=state.run.attempt_number,
-            stimulation_context=None if make is None else make(state.run.stimulation_id, options.metadata),
+            stimulation_context=self._callers.of(state.run.stimulation_id, options.metadata, state.run.attempt_number),
         )
 
     def _signal(self, collateral_name: str, version: int, payload: bytes) -> Signal[Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, final
 
 from cnstra.core.cns import CNS
+from cnstra.durable.contexts import CallersContext, ContextFactory
 from cnstra.durable.copying import CopiedRuns
 from cnstra.durable.launching import Graph
 from cnstra.durable.naming import SubscriberNames
@@ -64,7 +64,8 @@ class DurableRunner(CopiedRuns):
         retention: How long completed runs are kept, in seconds, or a `Keep` with an age and a count; or either by
             final status; ``None`` keeps everything.
         grace: Seconds that handlers get to settle when the runner closes.
-        stimulation_context: ``f(stimulation_id, metadata)`` makes the caller's object for runs that are resumed.
+        stimulation_context: ``f(stimulation_id, metadata)``, or with a third parameter for the number of the attempt,
+            makes the caller's object for runs that are resumed, or are started without one.
         handle_sigterm: Close on SIGTERM, if the program has no handler of its own, and end then.
 
     Raises:
@@ -89,7 +90,7 @@ class DurableRunner(CopiedRuns):
         poll: float | None = None,
         retention: RetentionPolicy = DEFAULT_RETENTION,
         grace: float = 10.0,
-        stimulation_context: Callable[[str, Any], Any] | None = None,
+        stimulation_context: ContextFactory | None = None,
         handle_sigterm: bool = True,
         _surroundings: Surroundings = REAL,
     ) -> None:
@@ -108,7 +109,7 @@ class DurableRunner(CopiedRuns):
         )
         self.cns = cns
         self.registry = registry
-        graph = Graph(cns, SubscriberNames(registry), stimulation_context)
+        graph = Graph(cns, SubscriberNames(registry), CallersContext(stimulation_context))
         worker = Worker(
             open_store(store),
             scope or "",
@@ -128,6 +129,17 @@ class DurableRunner(CopiedRuns):
     def active_runs(self) -> list[DurableRun]:
         """The runs that are under way here, the longest first."""
         return [run for run, _ in self._worker.live]
+
+    def use_context(self, factory: ContextFactory) -> None:
+        """Have *factory* make the caller's object, as *stimulation_context* does, unless the runner has that already.
+
+        It is for a layer on top of a runner that was made by somebody else; call it before the runner is opened, since
+        the runs that are resumed then have none otherwise.
+
+        Raises:
+            GraphError: If *factory* cannot be called.
+        """
+        self._graph.callers.use_by_default(factory)
 
     async def __aenter__(self) -> Self:
         await self.open()

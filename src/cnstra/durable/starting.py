@@ -78,7 +78,8 @@ class NewRuns(HeldRuns):
             max_neuron_hops: How often each neuron may be activated; counted on after a resume.
             modality: Which modality the run carries; registered, for a resume.
             afferent_path: Which path of that modality.
-            stimulation_context: An object for all handlers; a resume makes it anew with the runner's factory.
+            stimulation_context: An object for all handlers. If it is left out, and for a resume, the runner's factory
+                makes it.
             metadata: JSON data that is stored with the run: ``ctx.metadata``.
             on_response: As in `CNS.stimulate`; not stored.
             on_drain: As in `CNS.stimulate`; not stored.
@@ -101,6 +102,9 @@ class NewRuns(HeldRuns):
             afferent_path=afferent_path,
             metadata=metadata,
         )
+        new_id = id_of(stimulation_id)
+        if stimulation_context is None:
+            stimulation_context = self._graph.callers.of(new_id, options.metadata, 1)
         live = StimulationOptions(
             on_response=on_response,
             on_drain=on_drain,
@@ -112,7 +116,7 @@ class NewRuns(HeldRuns):
             stimulation_context=stimulation_context,
             metadata=options.metadata,
         )
-        new = self._admission.new_run(entry, id_of(stimulation_id), options, self._volume_of(volume))
+        new = self._admission.new_run(entry, new_id, options, self._volume_of(volume))
         run = await self._admit(new, entry, options, live)
         return run or await self._existing(new.stimulation_id, on_conflict)
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -126,11 +127,14 @@ class PostgresServer:
         """Kill every process of it at once."""
         if self._process is not None:
             self._process.send_signal(signal.SIGSTOP)  # or it would start new ones meanwhile
-            for pid in _children(self._process.pid):
+            children = _children(self._process.pid)
+            for pid in children:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             stop(self._process, signal.SIGKILL, self._log)
             self._process = None
+            while not all(map(_is_over, children)):  # or they would still hold the memory that it shares with them
+                time.sleep(0.01)
 
     def restart(self, *, immediate: bool = True) -> None:
         """Stop it and start it again, on the same port and with the same data."""
@@ -167,6 +171,13 @@ def _environment() -> dict[str, str]:
 def _children(parent: int) -> list[int]:
     tasks = Path(f"/proc/{parent}/task/{parent}/children")
     return [int(pid) for pid in tasks.read_text().split()]
+
+
+def _is_over(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 def _readable(binaries: Path, place: Path, account: Account) -> Path:

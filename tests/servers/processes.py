@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -36,6 +37,7 @@ __all__ = [
 
 _LAUNCH = Path(__file__).with_name("launch.py")
 _PATIENCE = 60.0
+_starter = ThreadPoolExecutor(1, "starts servers")
 
 
 class ServerFailed(Exception):
@@ -139,6 +141,17 @@ def start(
         account: Whom it runs as; this process's own account if it is ``None``.
         env: Its environment.
     """
+    # The signal comes when the thread ends that has started the process, so this is one that lives to the end.
+    return _starter.submit(_start, command, log, dying, account, env).result()
+
+
+def _start(
+    command: Sequence[str | os.PathLike[str]],
+    log: Path,
+    dying: signal.Signals,
+    account: Account | None,
+    env: Mapping[str, str] | None,
+) -> subprocess.Popen[bytes]:
     uid, gid = account or (os.getuid(), os.getgid())
     launch = [sys.executable, "-I", "-S", str(_LAUNCH), *map(str, (os.getpid(), int(dying), uid, gid))]
     with log.open("ab") as output:

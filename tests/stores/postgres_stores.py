@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, final
 
 import psycopg
 from psycopg import AsyncConnection, sql
 
+from cnstra.persist.records import RunRecord
 from cnstra.stores import PostgresStore
 
-__all__ = ["PostgresLedger", "open_postgres_store", "query"]
+__all__ = ["PostgresLedger", "open_postgres_store", "query", "until_run"]
 
 
 @asynccontextmanager
@@ -31,6 +33,15 @@ async def query(url: str, schema: str, text: str) -> list[tuple[Any, ...]]:
         await connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
         cursor = await connection.execute(text.encode())
         return await cursor.fetchall() if cursor.description else []
+
+
+async def until_run(store: PostgresStore, condition: Callable[[RunRecord], bool], run_id: str = "run") -> RunRecord:
+    """Return a run once *condition* holds for it; the test's own time limit is the only one."""
+    while True:
+        run = await store.get("", run_id)
+        if run is not None and condition(run):
+            return run
+        await asyncio.sleep(0.005)
 
 
 @final

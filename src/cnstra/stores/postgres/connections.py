@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias, final
 
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from cnstra.stores.postgres.address import Address
+from cnstra.stores.postgres.errors import NoConnection
 
 __all__ = ["Connections", "connect"]
 
@@ -39,7 +40,10 @@ _Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[Any]]
 
 async def connect(address: Address, settings: bytes = b"") -> AsyncConnection[Any]:
     """Open a connection for the store's own statements, in autocommit mode, and make *settings* by a statement."""
-    connection = await AsyncConnection.connect(address.conninfo, autocommit=True)
+    try:
+        connection = await AsyncConnection.connect(address.conninfo, autocommit=True)
+    except OperationalError as error:
+        raise NoConnection(str(error)) from error
     try:
         await _set_up(connection)
         if settings:

@@ -12,7 +12,11 @@ from psycopg_pool import PoolTimeout
 
 from cnstra.errors import StoreError
 
-__all__ = ["BadRow", "explain", "explaining"]
+__all__ = ["BadRow", "NoConnection", "explain", "explaining"]
+
+
+class NoConnection(psycopg.OperationalError):
+    """The server could not be reached, or did not let us in."""
 
 
 class BadRow(Exception):
@@ -37,7 +41,8 @@ _ADVICE: Final = {
     "57014": "the server cancelled the statement (statement_timeout), and nothing of it was kept",
     "57P": "the server stops or starts; what was under way may be done or not",
 }
-_UNREACHABLE = "the server cannot be reached, or has cut the connection; what was under way may be done or not"
+_CUT = "the server has cut the connection; what was under way may be done or not"
+_UNREACHABLE = "the server cannot be reached, or refuses the connection"
 _BUSY = "no connection became free in time: give a larger pool_size"
 
 _Explained = (psycopg.Error, OSError, ValueError, OverflowError, struct.error, BadRow)
@@ -70,8 +75,10 @@ def explaining(label: str) -> Iterator[None]:
 def _advice(error: psycopg.Error) -> str:
     if isinstance(error, PoolTimeout):
         return _BUSY
+    if isinstance(error, NoConnection):
+        return _UNREACHABLE
     code = error.sqlstate or ""
     for length in (5, 3, 2):
         if code[:length] in _ADVICE:
             return _ADVICE[code[:length]]
-    return _UNREACHABLE if not code and isinstance(error, psycopg.OperationalError) else ""
+    return _CUT if not code and isinstance(error, psycopg.OperationalError) else ""

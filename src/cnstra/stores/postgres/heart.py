@@ -12,6 +12,7 @@ from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 from cnstra.stores.postgres.address import Address
+from cnstra.stores.postgres.errors import NoConnection
 from cnstra.stores.postgres.workers import RENEW
 
 __all__ = ["Heart"]
@@ -20,6 +21,10 @@ __all__ = ["Heart"]
 _SETTINGS: Final = "SET synchronous_commit = off"
 _PATIENCE: Final = 10.0
 """Seconds to wait for the server, if a third of the lease is not less."""
+
+
+class _NoAnswer(psycopg.OperationalError):
+    """The time for an answer is over."""
 
 
 @final
@@ -42,14 +47,24 @@ class Heart:
         """
         patience = min(lease / 3, _PATIENCE)
         with self._lock:
-            try:
-                if self._connection is None:
-                    self._connection = self._connect(patience)
-                values = [worker_id.encode(), str(lease).encode()]
-                return _ask(self._connection.pgconn, self._renew, values, patience).command_tuples == 1
-            except BaseException:
-                self._drop()
-                raise
+            if self._connection is not None:
+                try:
+                    return self._beat(worker_id, lease, patience)
+                except _NoAnswer:
+                    raise
+                except psycopg.OperationalError:
+                    pass  # it was cut while it was idle: the server may have been started again
+            return self._beat(worker_id, lease, patience)
+
+    def _beat(self, worker_id: str, lease: float, patience: float) -> bool:
+        try:
+            if self._connection is None:
+                self._connection = self._connect(patience)
+            values = [worker_id.encode(), str(lease).encode()]
+            return _ask(self._connection.pgconn, self._renew, values, patience).command_tuples == 1
+        except BaseException:
+            self._drop()
+            raise
 
     def close(self) -> None:
         """Disconnect."""
@@ -58,7 +73,10 @@ class Heart:
 
     def _connect(self, patience: float) -> psycopg.Connection[Any]:
         patience_s = max(int(patience), 1)
-        connection = psycopg.connect(self._address.conninfo, autocommit=True, connect_timeout=patience_s)
+        try:
+            connection = psycopg.connect(self._address.conninfo, autocommit=True, connect_timeout=patience_s)
+        except psycopg.OperationalError as error:
+            raise NoConnection(str(error)) from error
         try:
             _ask(connection.pgconn, _SETTINGS.encode(), [], patience)
         except BaseException:
@@ -80,7 +98,7 @@ def _ask(pgconn: PGconn, text: bytes, values: list[bytes], patience: float) -> P
     watch.register(pgconn.socket, select.POLLIN)
     while pgconn.flush() == 1 or pgconn.is_busy():
         if not watch.poll(max(deadline - time.monotonic(), 0) * 1000):
-            raise psycopg.OperationalError(f"the server has not answered for {patience:.1f} s")
+            raise _NoAnswer(f"the server has not answered for {patience:.1f} s")
         pgconn.consume_input()
     result = pgconn.get_result()
     if result is None or result.status not in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):

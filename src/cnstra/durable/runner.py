@@ -164,6 +164,24 @@ class DurableRunner(CopiedRuns):
         """Stop: active handlers may settle, what they did is committed, and runs that are not over are given back."""
         await self._worker.close()
 
+    def observer(self) -> DurableRunner:
+        """Return a runner of the same graph, store and scope that takes no runs and drops none; it is not open.
+
+        It looks at runs, and may enqueue, abort and delete them, as a worker of another name.
+        """
+        return DurableRunner(
+            self.cns,
+            self.registry,
+            self.store,
+            scope=self.scope,
+            durability=self._durability,
+            volume=self._volume,
+            max_active_runs=0,
+            retention=None,
+            stimulation_context=self._graph.callers.factory,
+            handle_sigterm=False,
+        )
+
     async def wait_until_idle(self) -> None:
         """Return when no run is under way here, those included that were resumed when this runner was opened."""
         await self._worker.live.wait_until_idle()

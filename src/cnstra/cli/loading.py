@@ -1,0 +1,97 @@
+"""Finding the runner that a command is about."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from difflib import get_close_matches
+from importlib import import_module
+from inspect import isawaitable, isfunction
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from cnstra.cli.ending import CommandError
+from cnstra.durable import DurableRunner
+
+__all__ = ["load_runner"]
+
+_EXAMPLE = "myapp.runs:runner"
+
+
+async def load_runner(target: str, directory: Path) -> DurableRunner:
+    """Return the runner that *target* names; it is not open.
+
+    Args:
+        target: ``module:name``, where the name, which may have dots, is that of a runner, or of a function that takes
+            nothing and returns or awaits one.
+        directory: Where modules are looked for first, as an absolute path.
+
+    Raises:
+        CommandError: If there is no such runner.
+    """
+    module_name, separator, path = target.partition(":")
+    if not (module_name and separator and path):
+        raise CommandError(f"{target!r} names no runner; say MODULE:RUNNER, such as {_EXAMPLE}")
+    place = str(directory)
+    if place not in sys.path:
+        sys.path.insert(0, place)
+    found = _attribute(_module(module_name, place), path, target)
+    if not isinstance(found, DurableRunner) and callable(found):
+        found = await _made_by(found, target)
+    if not isinstance(found, DurableRunner):
+        raise CommandError(f"{target} is {_brief(found)}; it must be a DurableRunner, or a function that returns one")
+    return found
+
+
+def _module(name: str, place: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            raise CommandError(f"there is no module {error.name!r} in {place}; --dir says where to look") from error
+        raise _failed(f"importing {name}", error) from error
+    except Exception as error:
+        raise _failed(f"importing {name}", error) from error
+
+
+def _attribute(module: ModuleType, path: str, target: str) -> Any:
+    found: Any = module
+    for name in path.split("."):
+        try:
+            found = getattr(found, name)
+        except AttributeError as error:
+            known = _candidates(found)
+            near = get_close_matches(name, known, n=1) or known[:1]
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise CommandError(f"{target}: {_brief(found)} has no {name!r}{hint}") from error
+    return found
+
+
+def _candidates(owner: Any) -> list[str]:
+    """Return what may have been meant: names of runners, then of functions that were defined there."""
+    names = vars(owner) if hasattr(owner, "__dict__") else {}
+    runners = [name for name, value in names.items() if isinstance(value, DurableRunner)]
+    home = getattr(owner, "__name__", None)
+    return runners + [name for name, value in names.items() if isfunction(value) and value.__module__ == home]
+
+
+async def _made_by(factory: Any, target: str) -> Any:
+    try:
+        made = factory()
+        return await made if isawaitable(made) else made
+    except Exception as error:
+        raise _failed(f"calling {target}()", error) from error
+
+
+def _failed(what: str, error: Exception) -> CommandError:
+    """Return an error of one line that says where the user's own code has failed."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
+    where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return CommandError(f"{what} failed with {type(error).__name__}: {error}{where}")
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, ModuleType):
+        return f"module {value.__name__}"
+    return f"a {type(value).__name__}"

@@ -58,7 +58,7 @@ class HeldRuns(StoredRuns):
             raise RunNotReady(stimulation_id, info.status, "it is under way here; await it, or abort it first")
         if info.status == "completed":
             raise RunNotReady(stimulation_id, info.status, "there is nothing to retry; use clone() for a fresh run")
-        if info.status == "failed" and not info.outstanding:
+        if info.status == "failed" and not info.outstanding and not is_poisoned(info):
             raise RunNotReady(
                 stimulation_id, info.status, "only a listener failed, no task is left; use clone() for a fresh run"
             )
@@ -104,7 +104,7 @@ class HeldRuns(StoredRuns):
 
         Returns when the run has ended, which handlers that are active now may delay; a handler that aborts its own
         run is not waited for. A run that has ended already stays as it is. One that another worker holds is stopped by
-        that worker, or, if it dies, by whoever finds out.
+        that worker, or, if it dies, by whoever finds out. If this runner is closed meanwhile, it may give the run back.
 
         Args:
             stimulation_id: The run.
@@ -115,13 +115,18 @@ class HeldRuns(StoredRuns):
             StoreError: If the store cannot be asked, or has not answered several times in a row.
         """
         self._worker.require_open()
-        if self._worker.live.get(stimulation_id) is None and not await self._abort_stored(stimulation_id, reason):
-            await self._abort_elsewhere(stimulation_id, reason)
-        live = self._worker.live.get(stimulation_id)
-        if live is not None and live.stimulation is not None:
+        while True:
+            if self._worker.live.get(stimulation_id) is None and not await self._abort_stored(stimulation_id, reason):
+                await self._abort_elsewhere(stimulation_id, reason)
+            live = self._worker.live.get(stimulation_id)
+            if live is None or live.stimulation is None:
+                return
             live.stimulation.abort(reason)
-            if not live.stimulation.is_driven_by(asyncio.current_task()):
-                await live.stimulation.wait_quietly()
+            if live.stimulation.is_driven_by(asyncio.current_task()):
+                return
+            await live.stimulation.wait_quietly()
+            if not self._worker.is_alive() or (await self._require(stimulation_id)).status in FINAL_STATUSES:
+                return  # else this worker has lost it, and it goes on elsewhere
 
     async def _abort_stored(self, stimulation_id: str, reason: object) -> bool:
         """End a run that nobody runs; ``False`` if another worker does."""
@@ -160,3 +165,8 @@ class HeldRuns(StoredRuns):
             dead = await self._worker.colleagues.dead_and_this()
             if not await self.store.delete(self.scope, stimulation_id, dead=dead):
                 raise RunNotReady(stimulation_id, info.status, f"worker {info.owner} holds it; abort it first")
+
+
+def is_poisoned(info: RunInfo) -> bool:
+    """Whether the run was given up without looking at what is left of it."""
+    return info.error is not None and info.error.type_name == "PoisonRun"

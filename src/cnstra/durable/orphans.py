@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Orphans"]
 
+_DOUBT: Final = 60.0
+"""Seconds for which to look once there was a doubt: a request that was given up may still come through, later."""
 _PAGE: Final = 100
 _RUNNING: Final[RunFilter] = RunFilter(statuses=frozenset[RunStatus](("running",)))
 
@@ -28,7 +30,7 @@ class Orphans:
     """Gives back runs that fell between the store and the worker, and stops those that others have taken.
 
     A commit that failed for good leaves an orphan behind, and so does an admission or a claim whose answer was lost, or
-    whose caller was cancelled. Nothing is looked for unless one of these has happened.
+    whose caller was cancelled. Nothing is looked for unless one of these has happened not long ago.
 
     Args:
         store: What knows of the runs.
@@ -58,17 +60,13 @@ class Orphans:
         self._ownership = ownership
         self._patience = patience
         self._stop = stop
-        self._suspected = False
+        self._loop = asyncio.get_running_loop()
+        self._suspected_until = float("-inf")
         self._since: dict[str, float] = {}
 
-    @property
-    def suspected(self) -> bool:
-        """Whether there may be any."""
-        return self._suspected
-
     def suspect(self) -> None:
-        """Look for orphans the next time."""
-        self._suspected = True
+        """Look for orphans from now on, for a while."""
+        self._suspected_until = self._loop.time() + _DOUBT
 
     @contextmanager
     def wary(self) -> Iterator[None]:
@@ -81,19 +79,17 @@ class Orphans:
 
     async def give_back(self) -> None:
         """Make those pending that have been orphans for long enough."""
-        if not self._suspected:
+        if not self._since and self._loop.time() > self._suspected_until:
             return
-        self._suspected = False
         with self.wary():
             found = await self._find()
-            now = asyncio.get_running_loop().time()
+            now = self._loop.time()
             self._since = {stimulation_id: self._since.get(stimulation_id, now) for stimulation_id in found}
             for stimulation_id in [one for one, since in self._since.items() if now - since >= self._patience]:
                 async with self._ownership.taking(stimulation_id):
                     if self._live.get(stimulation_id) is None:
                         await self._store.settle(self._scope, stimulation_id, "pending", dead={self._worker_id})
                 del self._since[stimulation_id]
-        self._suspected = self._suspected or bool(self._since)
 
     async def stop_taken(self) -> None:
         """Stop the runs that another worker has taken: this process may have been stopped for longer than its lease.

@@ -33,6 +33,7 @@ class Presence:
 
     Attributes:
         problem: Why the lease is lost; ``None`` while it is held, and before it was taken.
+        losses: How often it was lost.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Presence:
         lost: Callable[[StoreError], None],
     ) -> None:
         self.problem: StoreError | None = None
+        self.losses = 0
         self._clock = StoreClock(lease)
         self._store = store
         self._record = record
@@ -115,4 +117,5 @@ class Presence:
     def _lose(self, pulse: Pulse | None, error: StoreError) -> None:
         if self.problem is None and pulse is self._pulse:
             self.problem = error
+            self.losses += 1
             self._lost(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final, final
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Recovery:
         live: Those that are under way here.
         ownership: Keeps claims apart from other ways to get at a run.
         orphans: Finds what was claimed and not started.
+        wary: Wraps a claim; see `Worker.wary`.
         colleagues: Who else claims.
         max_active_runs: Above so many runs under way, none is claimed.
         max_recoveries: See `Store.claim`.
@@ -71,6 +73,7 @@ class Recovery:
         live: LiveRuns,
         ownership: Ownership,
         orphans: Orphans,
+        wary: Callable[[], AbstractContextManager[None]],
         colleagues: Colleagues,
         max_active_runs: int,
         max_recoveries: int | None,
@@ -84,6 +87,7 @@ class Recovery:
         self._live = live
         self._ownership = ownership
         self._orphans = orphans
+        self._wary = wary
         self._colleagues = colleagues
         self._max_active_runs = max_active_runs
         self._max_recoveries = max_recoveries
@@ -142,14 +146,15 @@ class Recovery:
         unfit: list[RunState] = []
         async with self._ownership.claims:
             with self._orphans.wary():
-                states = await self._store.claim(
-                    self._scope,
-                    self._worker_id,
-                    dead=dead,
-                    limit=limit,
-                    max_recoveries=self._max_recoveries,
-                    unfit=(*self._unfit.keys(), *passed_over),
-                )
+                with self._wary():
+                    states = await self._store.claim(
+                        self._scope,
+                        self._worker_id,
+                        dead=dead,
+                        limit=limit,
+                        max_recoveries=self._max_recoveries,
+                        unfit=(*self._unfit.keys(), *passed_over),
+                    )
                 for state in states:
                     if not self._accepts():  # it was stopped meanwhile
                         self._orphans.suspect()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, final
 
 from cnstra.durable.colleagues import Colleagues
@@ -146,6 +146,7 @@ class Worker:
             live=self.live,
             ownership=self.ownership,
             orphans=self._orphans,
+            wary=self.wary,
             colleagues=self.colleagues,
             max_active_runs=settings.max_active_runs,
             max_recoveries=settings.max_recoveries,
@@ -223,9 +224,18 @@ class Worker:
                 self.presence.problem
             )
 
-    def wary(self) -> AbstractContextManager[None]:
-        """Wrap what may give a run to this worker without its knowing, since the answer is lost."""
-        return self._orphans.wary()
+    @contextmanager
+    def wary(self) -> Iterator[None]:
+        """Wrap what may give a run to this worker without its knowing, since the answer is lost, or comes too late.
+
+        Raises:
+            StoreError: If the lease was lost meanwhile: what was given then may be another worker's by now.
+        """
+        losses = self.presence.losses
+        with self._orphans.wary():
+            yield
+            if losses != self.presence.losses:
+                raise StoreError(f"worker {self.worker_id} has lost its lease before the store answered")
 
     def poke(self) -> None:
         """Look for runs at once."""

@@ -98,6 +98,14 @@ async def test_contexts_of_a_hop_that_cannot_be_read_are_told(pair: SqliteStore,
     assert await pair.tasks("", "good") == []
 
 
+@pytest.mark.parametrize("text", ["{", "5", "[[0]]", "[[1,2,3,4]]"])
+async def test_outputs_that_cannot_be_read_are_told(pair: SqliteStore, text: str) -> None:
+    await spoil(pair, f"UPDATE cnstra_history SET outputs = CAST('{text}' AS BLOB) WHERE key = 1")
+
+    with pytest.raises(StoreError, match="outputs of run 'bad' cannot be read back"):
+        await pair.tasks("", "bad")
+
+
 @pytest.mark.parametrize("text", ["{", "5", '["boom"]', '[["boom"], 5, ""]'])
 async def test_a_run_whose_error_cannot_be_read_is_in_no_list_of_errors(pair: SqliteStore, text: str) -> None:
     await spoil(pair, f"UPDATE cnstra_runs SET error = '{text}' WHERE stimulation_id = 'bad'")

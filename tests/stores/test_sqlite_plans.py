@@ -108,6 +108,18 @@ async def claim_three(store: SqliteStore) -> bool:
     return len(await store.claim("", "other", dead=["dead"], limit=3, max_recoveries=5)) == 3
 
 
+async def test_many_runs_that_become_due_at_once_are_put_up_step_by_step(sqlite_store: SqliteStore) -> None:
+    await fill(sqlite_store, 1200)
+    await sqlite_store._writer.run(
+        lambda connection: connection.execute("UPDATE cnstra_runs SET due_at = 5").fetchall()
+    )
+
+    assert await claim_three(sqlite_store)
+
+    query = "SELECT count(*) FROM cnstra_runs WHERE scheduled = 1"
+    assert await sqlite_store._reader.run(lambda connection: connection.execute(query).fetchone()) == (0,)
+
+
 ASKED: dict[str, Callable[[SqliteStore], Awaitable[object]]] = {
     "a claim": claim_three,
     "the next due time": lambda store: store.next_due(""),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from cnstra.persist.delta import Ended
 from cnstra.persist.ports import Store
 from cnstra.testing.building import (
@@ -17,6 +19,11 @@ from cnstra.testing.building import (
 )
 
 __all__ = ["AttemptContract"]
+
+
+async def a_moment() -> None:
+    """Wait for so long that the clock shows another time, however coarse it is."""
+    await asyncio.sleep(0.01)
 
 
 class AttemptContract:
@@ -74,6 +81,27 @@ class AttemptContract:
         await store.commit([hop(after(taken, first))])
 
         assert [attempt.hop_count for attempt in await store.attempts("", "run")] == [1, 2]
+
+    async def test_what_happens_is_dated_by_the_store(self, store: Store) -> None:
+        first = await admitted(store)
+        await a_moment()
+        await store.commit([hop(first)])
+        committed = await store.get("", "run")
+        await a_moment()
+        [taken] = await store.claim("", "other", dead=["worker"], limit=1)
+        await a_moment()
+        await store.commit([hop(taken, ended=COMPLETED)])
+        ended = await store.get("", "run")
+
+        assert committed is not None
+        assert ended is not None
+        assert first.run.created_at == committed.created_at == ended.created_at
+        assert first.run.updated_at < committed.updated_at < taken.run.updated_at < ended.updated_at
+        lost, done = await store.attempts("", "run")
+        assert (committed.ended_at, taken.run.ended_at, done.ended_at) == (None, None, ended.ended_at)
+        times = [first.run.created_at, lost.started_at, committed.updated_at, lost.ended_at, done.started_at]
+        times += [taken.run.updated_at, done.ended_at, ended.updated_at]
+        assert times == sorted(time or 0.0 for time in times)
 
     async def test_a_task_that_is_added_as_failed_is_failed(self, store: Store) -> None:
         state = await admitted(store)

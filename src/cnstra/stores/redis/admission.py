@@ -13,7 +13,7 @@ from cnstra.stores.redis.scripts import CHANGING, Script
 
 __all__ = ["admit"]
 
-_ADMIT: Final = Script("admit", *CHANGING)
+_ADMIT: Final = Script("admit", *CHANGING, "arguments")
 
 
 async def admit(link: Link, new: NewRun, worker_id: str | None) -> RunState | None:

@@ -17,7 +17,7 @@ from cnstra.stores.redis.scripts import CHANGING, Script
 
 __all__ = ["Claim", "put_back"]
 
-_CANDIDATES: Final = Script("candidates")
+_CANDIDATES: Final = Script("candidates", "clock")
 _CLAIM: Final = Script("claim", *CHANGING)
 _NUMBERED: Final = Script("numbered")
 _PUT_BACK: Final = Script("put_back", *CHANGING)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Link"]
 
-_LIVING: Final = Script("living")
+_LIVING: Final = Script("living", "clock")
 
 
 @final

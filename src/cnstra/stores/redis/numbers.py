@@ -14,7 +14,7 @@ from cnstra.stores.redis.scripts import Script
 __all__ = ["next_due", "stats"]
 
 _STATS: Final = Script("stats")
-_NEXT_DUE: Final = Script("next_due")
+_NEXT_DUE: Final = Script("next_due", "clock")
 
 
 async def stats(link: Link, space: Keyspace) -> StoreStats:

@@ -12,7 +12,7 @@ from cnstra.stores.redis.scripts import CHANGING, Script
 
 __all__ = ["purge"]
 
-_ENDED: Final = Script("ended")
+_ENDED: Final = Script("ended", "clock")
 _PURGE: Final = Script("purge", *CHANGING)
 _AT_ONCE: Final = 50
 

@@ -11,8 +11,8 @@ __all__ = ["CHANGING", "READING", "Script"]
 _FOLDER: Final = Path(__file__).with_name("scripts")
 
 READING: Final = ("fields",)
-CHANGING: Final = ("fields", "indexes", "runs")
-"""What a script needs before it that reads runs, or changes them."""
+CHANGING: Final = ("fields", "clock", "indexes", "runs")
+"""What a script needs before it that reads runs, or moves them."""
 
 
 @final

@@ -28,11 +28,12 @@ from cnstra.stores.redis import history, listing, numbers, removal, taking, work
 from cnstra.stores.redis.address import Address
 from cnstra.stores.redis.admission import admit
 from cnstra.stores.redis.claiming import Claim, put_back
-from cnstra.stores.redis.commits import commit
+from cnstra.stores.redis.commits import commit, commit_now
 from cnstra.stores.redis.connecting import connect, disconnect, warn_of_loss
 from cnstra.stores.redis.heart import Heart
 from cnstra.stores.redis.keys import check_prefix, to_bytes
 from cnstra.stores.redis.link import Link
+from cnstra.stores.redis.prompt import PromptServer
 from cnstra.stores.redis.reading import read
 from cnstra.stores.redis.servers import Cluster
 from cnstra.stores.redis.watching import Watcher
@@ -71,6 +72,7 @@ class RedisStore:
         self._link = Link(f"the Redis store {self._address.label} ({prefix})", prefix)
         self._watcher: Watcher | None = None
         self._heart: Heart | None = None
+        self._prompt: PromptServer | None = None
         self._opens = 0
         self._changing = asyncio.Lock()
         self._has_warned = False
@@ -96,7 +98,9 @@ class RedisStore:
             self._has_warned = True
         self._watcher = Watcher(server.connection, self._link.changed)
         await self._watcher.start()
-        self._heart = Heart(self._address, is_cluster=isinstance(server, Cluster), keys=self._link.workers)
+        is_cluster = isinstance(server, Cluster)
+        self._heart = Heart(self._address, is_cluster=is_cluster, keys=self._link.workers)
+        self._prompt = None if is_cluster else PromptServer(self._address)
 
     async def close(self) -> None:
         """Disconnect, once every user has."""
@@ -105,13 +109,19 @@ class RedisStore:
                 self._opens -= 1
                 return
             self._opens = 0
-            watcher, heart, self._watcher, self._heart = self._watcher, self._heart, None, None
-            if watcher is not None:
-                await watcher.close()
-            if heart is not None:
-                heart.close()
-            await disconnect(self._link)
+            await self._disconnect()
         self._changing = asyncio.Lock()  # the next user may be in another event loop
+
+    async def _disconnect(self) -> None:
+        watcher, heart, prompt = self._watcher, self._heart, self._prompt
+        self._watcher = self._heart = self._prompt = None
+        if watcher is not None:
+            await watcher.close()
+        if heart is not None:
+            heart.close()
+        if prompt is not None:
+            prompt.close()
+        await disconnect(self._link)
 
     async def add_worker(self, worker: WorkerRecord, lease: float) -> None:
         """Insert or replace the worker's heartbeat row."""
@@ -143,6 +153,15 @@ class RedisStore:
         If this raises, some of them may be applied: committing all of them again is safe.
         """
         return await commit(self._link, deltas) if deltas else []
+
+    def commit_now(self, deltas: Sequence[Delta]) -> list[bool] | None:
+        """Commit like `commit`, but waiting in the calling thread, while the server answers at once.
+
+        If this raises, they may be applied: committing them again is safe.
+        """
+        if self._prompt is None or not self._prompt.is_fast:
+            return None
+        return commit_now(self._link, self._prompt, deltas)
 
     async def claim(
         self,

@@ -16,9 +16,9 @@ from cnstra.stores.redis.scripts import Script
 
 __all__ = ["add_worker", "all_workers", "remove_worker"]
 
-_ADD: Final = Script("add_worker")
+_ADD: Final = Script("add_worker", "clock")
 _REMOVE: Final = Script("remove_worker")
-_WORKERS: Final = Script("workers")
+_WORKERS: Final = Script("workers", "clock")
 
 _logger = logging.getLogger("cnstra.stores")
 

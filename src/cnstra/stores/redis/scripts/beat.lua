@@ -5,6 +5,5 @@
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
   return 0
 end
-local clock = redis.call('TIME')
-redis.call('ZADD', KEYS[2], string.format('%.6f', clock[1] + clock[2] / 1000000 + tonumber(ARGV[2])), ARGV[1])
+redis.call('ZADD', KEYS[2], string.format('%.6f', tonumber(NOW) + tonumber(ARGV[2])), ARGV[1])
 return 1

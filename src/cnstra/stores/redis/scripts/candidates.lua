@@ -6,9 +6,7 @@ local OPEN, DUE = KEYS[1], KEYS[2]
 local RIPE_AT_ONCE = 1000
 local most = tonumber(ARGV[1])
 
-local clock = redis.call('TIME')
-local now = string.format('%s.%06d', clock[1], clock[2])
-local ripe = redis.call('ZRANGEBYSCORE', DUE, '-inf', now, 'LIMIT', 0, RIPE_AT_ONCE)
+local ripe = redis.call('ZRANGEBYSCORE', DUE, '-inf', NOW, 'LIMIT', 0, RIPE_AT_ONCE)
 for _, place in ipairs(ripe) do
   redis.call('ZADD', OPEN, 0, '-' .. place)
   redis.call('ZREM', DUE, place)

@@ -2,8 +2,7 @@
 -- KEYS: ENDED of some statuses
 -- ARGV: how many seconds ago they must have ended; how many of the latest to leave out; how many to find at most
 -- Returns of each its id, which of the keys it is in, and when it ended.
-local clock = redis.call('TIME')
-local before = string.format('(%.6f', clock[1] + clock[2] / 1000000 - tonumber(ARGV[1]))
+local before = string.format('(%.6f', tonumber(NOW) - tonumber(ARGV[1]))
 local all = 0
 for _, index in ipairs(KEYS) do
   all = all + redis.call('ZCARD', index)

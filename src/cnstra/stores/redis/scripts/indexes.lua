@@ -1,5 +1,5 @@
--- Before every script that changes a run: the indexes of the scope, which are the first eleven keys; the time; and telling
--- others of a change, for which the first two arguments are the channel and the message.
+-- Before every script that moves runs: the indexes of the scope, which are the first eleven keys, and telling others of a
+-- change, for which the first two arguments are the channel and the message. After clock.lua.
 --
 -- OPEN   lexicographic: runs that may be claimed now or are running, "<group><place>"; the group is "-" for a run that
 --        is free, and "<length of its name>:<name>" of the worker that holds it
@@ -13,9 +13,6 @@ local OPEN, DUE, ABORTS = KEYS[1], KEYS[2], KEYS[3]
 local WITH = { pending = KEYS[4], running = KEYS[5], completed = KEYS[6], failed = KEYS[7], aborted = KEYS[8] }
 local ENDED = { completed = KEYS[9], failed = KEYS[10], aborted = KEYS[11] }
 local FIRST = 12 -- the first key that is no index
-
-local clock = redis.call('TIME')
-local NOW = string.format('%s.%06d', clock[1], clock[2])
 
 local function group_of(owner)
   return owner and #owner .. ':' .. owner or '-'

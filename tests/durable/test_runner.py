@@ -332,3 +332,22 @@ async def test_the_entry_outlives_the_run_in_volume_progress(store: Store) -> No
         await (await runner.clone("a"))
 
     assert graph.ran == ["n0:5", "n1:5"] * 2
+
+
+async def test_an_observer_looks_at_the_same_runs_and_takes_none(stores: Reopen) -> None:
+    graph = line(pass_on)
+    runner = DurableRunner(graph.cns, graph.registry, stores(), worker_id="pod-1", scope="shop")
+
+    async with runner.observer() as console:
+        await console.enqueue(graph.signal(1), stimulation_id="a")
+        await asyncio.sleep(0.01)
+        waiting = await console.get("a")
+        names = {worker.worker_id for worker in await console.workers()}
+        async with runner:
+            await console.wait("a")
+
+    assert waiting is not None
+    assert (waiting.status, waiting.scope) == ("pending", "shop")
+    assert names == {console.worker_id}
+    assert console.worker_id != "pod-1"
+    assert graph.ran == ["n0:1"]

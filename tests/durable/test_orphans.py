@@ -7,7 +7,7 @@ import pytest
 from cnstra import DurableRunner, StoreError
 from cnstra.persist.delta import Delta
 from cnstra.persist.ports import Store
-from cnstra.persist.records import NewRun, RunState, RunStatus
+from cnstra.persist.records import NewRun, Page, RunState, RunStatus
 from tests.durability.wrapping import StoreWrapper
 from tests.durable.conftest import Reopen
 from tests.durable.graphs import Context, Item, line, pass_on
@@ -170,3 +170,25 @@ async def test_orphans_are_found_on_every_page_of_a_long_list(stores: Reopen) ->
 
     assert {type(outcome) for outcome in outcomes} == {StoreError}
     assert len(graph.ran) == 120
+
+
+class Listing(StoreWrapper):
+    """Counts how often runs are listed."""
+
+    listed = 0
+
+    async def list(self, scope: str, **how: Any) -> Page:
+        self.listed += 1
+        return await super().list(scope, **how)
+
+
+async def test_a_busy_worker_does_not_look_for_orphans_all_the_time(stores: Reopen) -> None:
+    graph = line(pass_on)
+    store = Listing(stores())
+    async with DurableRunner(graph.cns, graph.registry, store, poll=60.0, lease=300.0) as runner:
+        before = store.listed
+        runner._worker._orphans.suspect()
+        for _ in range(20):
+            await runner._worker._orphans.give_back()
+
+    assert store.listed == before + 1

@@ -61,7 +61,7 @@ class Orphans:
         self._patience = patience
         self._stop = stop
         self._loop = asyncio.get_running_loop()
-        self._suspected_until = float("-inf")
+        self._suspected_until = self._looked_at = float("-inf")
         self._since: dict[str, float] = {}
 
     def suspect(self) -> None:
@@ -79,11 +79,14 @@ class Orphans:
 
     async def give_back(self) -> None:
         """Make those pending that have been orphans for long enough."""
-        if not self._since and self._loop.time() > self._suspected_until:
+        now = self._loop.time()
+        if not self._since and now > self._suspected_until:
             return
+        if now - self._looked_at < self._patience / 2:  # it reads a long list, and would come to nothing new
+            return
+        self._looked_at = now
         with self.wary():
             found = await self._find()
-            now = self._loop.time()
             self._since = {stimulation_id: self._since.get(stimulation_id, now) for stimulation_id in found}
             for stimulation_id in [one for one, since in self._since.items() if now - since >= self._patience]:
                 async with self._ownership.taking(stimulation_id):

@@ -14,7 +14,7 @@ from cnstra.errors import StoreError
 from cnstra.persist.delta import Delta
 from cnstra.stores.postgres import ownership
 from cnstra.stores.postgres.address import Address
-from cnstra.stores.postgres.commits import PLANS, Committing, is_simple
+from cnstra.stores.postgres.commits import Committing, is_simple
 from cnstra.stores.postgres.connections import Connections, connect
 from cnstra.stores.postgres.errors import explaining
 from cnstra.stores.postgres.listening import Listener
@@ -45,7 +45,7 @@ class Access:
         self._sender = uuid4().hex
         self._committing = Committing(address.names, self._sender)
         self._pool = Connections(address, pool_size=pool_size, max_transactions=max_transactions, patience=patience)
-        self._committer = Pipe(partial(connect, address, PLANS))
+        self._committer = Pipe(partial(connect, address))
         self._listener = Listener(partial(connect, address), address.names, self._sender)
         self._doubts: dict[int, int] = {}  # runs that may have been taken, and the fences that they would have then
 

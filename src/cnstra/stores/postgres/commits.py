@@ -14,16 +14,11 @@ from cnstra.stores.postgres.pipe import Pipe, Statement
 from cnstra.stores.postgres.session import Session
 from cnstra.stores.postgres.statements import Part, commit_text, rows_text
 
-__all__ = ["PLANS", "STANDING", "Committing", "Outcome", "is_simple"]
+__all__ = ["STANDING", "Committing", "Outcome", "is_simple"]
 
 _AT_ONCE: Final = 1000
 """Deltas in one statement."""
 
-# Every part finds its rows by key, one after the other; and the plan is made once, not for every batch anew.
-PLANS: Final = b"""
-    SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_hashjoin', 'off', false),
-           set_config('enable_mergejoin', 'off', false)
-"""
 _STANDING: Final = Part({"run": "bigint", "fence": "bigint", "sequence": "bigint"}, "")
 STANDING: Final = f"""
     SELECT p.run FROM cnstra.progress AS p JOIN {rows_text(_STANDING, count(1))}

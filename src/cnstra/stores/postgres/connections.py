@@ -14,8 +14,9 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from cnstra.stores.postgres.address import Address
 from cnstra.stores.postgres.errors import NoConnection
+from cnstra.stores.postgres.pipe import PLANS_KEPT
 
-__all__ = ["Connections", "connect"]
+__all__ = ["Connections", "PooledConnection", "connect"]
 
 # What a role or a database may have set otherwise. A stronger synchronous_commit stays; with a weaker one a commit that
 # was reported as done could be lost.
@@ -27,27 +28,39 @@ _SETTINGS: Final = b"""
            set_config('default_transaction_deferrable', 'off', false),
            set_config('extra_float_digits', '1', false)
 """
-# Each statement of ours is made for an index. Without these the planner reads a small table as a whole, and a statement
-# that was prepared then goes on doing so when the table has grown.
+# Each statement of ours finds its rows by an index, one after the other, however large the tables are. To plan it takes
+# longer than to run it, so a plan is kept, but not for ever: one that was made for a small table may read all of it.
 _PLANS: Final = b"""
-    SELECT set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false)
+    SELECT set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false),
+           set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false),
+           set_config('plan_cache_mode', 'force_generic_plan', false)
 """
+_REPLAN: Final = b"DISCARD PLANS"
 _RESET: Final = b"RESET ALL"
 _KEPT_IDLE: Final = 60.0
 
-_Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[Any]]
+
+class PooledConnection(AsyncConnection[Any]):
+    """A connection that knows for how long its plans are good.
+
+    Attributes:
+        replan_at: When they are to be made anew, by the clock of the event loop.
+    """
+
+    replan_at = 0.0
 
 
-async def connect(address: Address, settings: bytes = b"") -> AsyncConnection[Any]:
-    """Open a connection for the store's own statements, in autocommit mode, and make *settings* by a statement."""
+_Pool: TypeAlias = AsyncConnectionPool[PooledConnection]
+
+
+async def connect(address: Address) -> AsyncConnection[Any]:
+    """Open a connection for the store's own statements, in autocommit mode."""
     try:
         connection = await AsyncConnection.connect(address.conninfo, autocommit=True)
     except OperationalError as error:
         raise NoConnection(str(error)) from error
     try:
         await _set_up(connection)
-        if settings:
-            await connection.execute(settings)
     except BaseException:
         await connection.close()
         raise
@@ -71,12 +84,16 @@ async def _reset(connection: AsyncConnection[Any]) -> None:
     await _configure(connection)
 
 
-async def _check(connection: AsyncConnection[Any]) -> None:
+async def _check(connection: PooledConnection) -> None:
     """Ask the server whether it is there, but only if there is something to read, such as the end of the connection."""
     watch = select.poll()
     watch.register(connection.fileno(), select.POLLIN)
     if watch.poll(0):
         await AsyncConnectionPool.check_connection(connection)
+    now = asyncio.get_running_loop().time()
+    if now >= connection.replan_at:
+        connection.replan_at = now + PLANS_KEPT
+        await connection.execute(_REPLAN)
 
 
 @final
@@ -98,6 +115,7 @@ class Connections:
         def pool(size: int, **callbacks: Any) -> _Pool:
             return AsyncConnectionPool(
                 address.conninfo,
+                connection_class=PooledConnection,
                 kwargs={"autocommit": True},
                 min_size=0,
                 max_size=size,

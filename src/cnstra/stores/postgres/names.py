@@ -68,18 +68,28 @@ class Names:
         return f"{self.channel}_{_digest(scope)[:32]}"
 
     def fill(self, text: str) -> bytes:
-        """Return a statement of this package with the names put in."""
+        """Return a statement of this package with the names put in; its parameters are called ``$1`` and so on."""
         filled = self._filled.get(text)
         if filled is None:
             filled = self._filled[text] = self._fill(text).encode()
+        return filled
+
+    def fill_percent(self, text: str) -> bytes:
+        """Do the same for a statement with parameters ``%s`` or ``%(name)s``, where another percent sign is doubled."""
+        filled = self._filled.get(text)
+        if filled is None:
+            filled = self._filled[text] = self._fill(text, percent="%%").encode()
         return filled
 
     def script(self, text: str) -> bytes:
         """Return a migration with the names put in, those of indexes too."""
         return self._fill(_INDEX.sub(lambda match: f"INDEX {self._quoted(match[1])} ON", text)).encode()
 
-    def _fill(self, text: str) -> str:
-        text = _TABLE.sub(lambda match: f"{_quote(self.schema)}.{self._quoted(match[1])}", text)
+    def _fill(self, text: str, percent: str = "%") -> str:
+        def qualified(match: re.Match[str]) -> str:
+            return f"{_quote(self.schema)}.{self._quoted(match[1])}".replace("%", percent)
+
+        text = _TABLE.sub(qualified, text)
         return _NOW.sub("extract(epoch FROM statement_timestamp())::double precision", text)
 
     def _quoted(self, name: str) -> str:

@@ -13,6 +13,8 @@ from cnstra.stores.postgres.session import Session
 __all__ = [
     "ABORTS",
     "LIVING",
+    "SETTLE",
+    "TAKE_OVER",
     "Held",
     "Verdict",
     "abort_requests",
@@ -54,7 +56,7 @@ _COUNTED: Final = """
     losses = CASE WHEN l.run IS NULL THEN r.losses WHEN r.losses_at = p.hop_count THEN r.losses + 1 ELSE 1 END,
     losses_at = CASE WHEN l.run IS NULL THEN r.losses_at ELSE p.hop_count END
 """
-_TAKE_OVER: Final = f"""
+TAKE_OVER: Final = f"""
     WITH given AS (SELECT * FROM unnest(%(keys)s::bigint[]) AS k(key)), {_LOST}, taken AS (
         UPDATE cnstra.runs AS r SET status = 'running', owner = %(worker_id)s, ended_at = NULL, error = NULL,
                attempt_number = r.attempt_number + 1, {_COUNTED}
@@ -65,7 +67,7 @@ _TAKE_OVER: Final = f"""
     INSERT INTO cnstra.attempts (run, attempt_number, started_at, hops_before, status, worker_id)
     SELECT key, attempt_number, cnstra.now, hop_count, 'running', %(worker_id)s FROM taken
 """
-_SETTLE: Final = f"""
+SETTLE: Final = f"""
     WITH given AS (
         SELECT * FROM unnest(%(keys)s::bigint[], %(statuses)s::text[], %(errors)s::text[]) AS k(key, status, error)
     ), {_LOST}
@@ -150,13 +152,13 @@ async def hold_free(session: Session, scope: str, run_id: str, dead: Collection[
 
 async def take_over(session: Session, keys: Sequence[int], worker_id: str) -> None:
     """Hand locked runs to a worker, each in a new attempt."""
-    await session.run(_TAKE_OVER, {"keys": list(keys), "worker_id": worker_id})
+    await session.run(TAKE_OVER, {"keys": list(keys), "worker_id": worker_id})
 
 
 async def settle_all(session: Session, ends: Mapping[int, Verdict]) -> None:
     """End locked runs; the fence goes up: a worker that was taken for dead must not write into a run that is over."""
     await session.run(
-        _SETTLE,
+        SETTLE,
         {
             "keys": list(ends),
             "statuses": [verdict.status for verdict in ends.values()],

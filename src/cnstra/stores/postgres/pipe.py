@@ -17,11 +17,14 @@ from psycopg.errors import lookup
 from psycopg.pq import DiagnosticField, ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
 
-__all__ = ["Connect", "Notified", "Pipe", "Statement"]
+__all__ = ["PLANS_KEPT", "Connect", "Notified", "Pipe", "Statement"]
 
 Connect: TypeAlias = Callable[[], Awaitable[AsyncConnection[Any]]]
 Notified: TypeAlias = Callable[[str, str], None]
 """Takes the channel and the payload of a notification."""
+
+PLANS_KEPT = 10.0
+"""Seconds after which the plans of prepared statements are made anew: a table may have grown a thousandfold."""
 
 _GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK, ExecStatus.EMPTY_QUERY)
 
@@ -31,6 +34,9 @@ class Statement(NamedTuple):
 
     name: bytes | None
     text: bytes
+
+
+_REPLAN = Statement(None, b"DISCARD PLANS")
 
 
 class _Job(NamedTuple):
@@ -67,6 +73,7 @@ class Pipe:
         self._jobs: deque[_Job] = deque()
         self._result: PGresult | None = None
         self._is_writing = False
+        self._replan_at = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -97,11 +104,18 @@ class Pipe:
         """
         while self._connection is None:
             await self.open()
+        now = self._loop.time()
+        if now >= self._replan_at:
+            self._replan_at = now + PLANS_KEPT
+            self._put(_REPLAN, ()).add_done_callback(asyncio.Future.exception)  # it is told by the next one, too
+        return await self._put(statement, values)
+
+    def _put(self, statement: Statement, values: Sequence[bytes | None]) -> asyncio.Future[PGresult]:
         job = _Job(statement, values, self._loop.create_future())
         self._jobs.append(job)
         if len(self._jobs) == 1:
             self._send()
-        return await job.done
+        return job.done
 
     async def close(self) -> None:
         """Disconnect, once what was begun has ended."""
@@ -179,18 +193,18 @@ class Pipe:
 
     def _drop(self, error: psycopg.Error) -> None:
         """Give the connection up, and all statements on it; the next one opens another."""
-        connection, self._connection = self._connection, None
-        if connection is None:
+        jobs, self._jobs = self._jobs, deque()
+        for job in jobs:
+            if not job.done.done():
+                job.done.set_exception(error)
+        if self._connection is None:
             return
+        self._connection = None
         self._loop.remove_reader(self._socket)
         if self._is_writing:
             self._is_writing = False
             self._loop.remove_writer(self._socket)
         self._pgconn.finish()
-        jobs, self._jobs = self._jobs, deque()
-        for job in jobs:
-            if not job.done.done():
-                job.done.set_exception(error)
         if self._lost is not None:
             self._lost()
 

@@ -24,11 +24,9 @@ from cnstra.stores.postgres.ownership import find
 from cnstra.stores.postgres.rows import RUN_STATUSES, attempt_of, plain, searched, settled_of, task_of
 from cnstra.stores.postgres.session import Session
 
-__all__ = ["HISTORY", "attempts", "frontier", "get", "list_query", "list_runs", "peek", "stats", "tasks"]
+__all__ = ["HISTORY", "OLDEST", "attempts", "frontier", "get", "list_query", "list_runs", "peek", "stats", "tasks"]
 
 _logger = logging.getLogger("cnstra.stores")
-
-_MAX_KEY: Final = (1 << 63) - 1
 
 _ATTEMPTS: Final = """
     SELECT a.attempt_number, a.status, a.worker_id, a.started_at, a.ended_at,
@@ -49,13 +47,15 @@ HISTORY: Final = """
 _SIGNALS: Final = """
     SELECT ordinal, collateral_name, version, payload, producer FROM cnstra.signals WHERE run = %s ORDER BY ordinal
 """
+# By time and then by key: by the key alone, the planner would rather walk the primary key, past runs of other statuses.
 _LISTED: Final = """
-    SELECT l.key FROM unnest(%(statuses)s::text[]) AS s(status) CROSS JOIN LATERAL (
-        SELECT r.key FROM cnstra.runs AS r
-        WHERE r.scope = %(scope)s AND r.status = s.status AND r.key < %(before)s{conditions}
-        ORDER BY r.key DESC LIMIT %(limit)s
-    ) AS l ORDER BY l.key DESC LIMIT %(limit)s
+    SELECT l.created_at, l.key FROM unnest(%(statuses)s::text[]) AS s(status) CROSS JOIN LATERAL (
+        SELECT r.created_at, r.key FROM cnstra.runs AS r
+        WHERE r.scope = %(scope)s AND r.status = s.status{conditions}
+        ORDER BY r.created_at DESC, r.key DESC LIMIT %(limit)s
+    ) AS l ORDER BY l.created_at DESC, l.key DESC LIMIT %(limit)s
 """
+_BEFORE: Final = " AND (r.created_at, r.key) < (%(before)s::double precision, %(before_key)s::bigint)"
 _CONDITIONS: Final = {
     "entry": "r.entry_name = %(entry)s",
     "created_after": "r.created_at >= %(created_after)s",
@@ -70,10 +70,10 @@ _STATS: Final = """
     SELECT status, count(*) FROM cnstra.runs
     WHERE scope = %(scope)s AND status = ANY(%(statuses)s) GROUP BY status
 """
-_OLDEST: Final = """
+OLDEST: Final = """
     SELECT min(oldest.created_at) FROM unnest('{pending,running}'::text[]) AS s(status) CROSS JOIN LATERAL (
         SELECT r.created_at FROM cnstra.runs AS r
-        WHERE r.scope = %(scope)s AND r.status = s.status ORDER BY r.key LIMIT 1
+        WHERE r.scope = %(scope)s AND r.status = s.status ORDER BY r.created_at, r.key LIMIT 1
     ) AS oldest
 """
 _SIZE: Final = """
@@ -98,10 +98,10 @@ async def peek(session: Session, scope: str, run_id: str) -> RunState | None:
     return None if key is None else (await load(session, [key])).state(key)
 
 
-def list_query(where: RunFilter) -> str:
-    """Return the query of a list with this filter."""
-    given = [text for name, text in _CONDITIONS.items() if getattr(where, name) is not None]
-    return _LISTED.format(conditions="".join(f" AND {text}" for text in given))
+def list_query(where: RunFilter, *, is_first: bool = True) -> str:
+    """Return the query of the first or of a further page of a list with this filter."""
+    given = [f" AND {text}" for name, text in _CONDITIONS.items() if getattr(where, name) is not None]
+    return _LISTED.format(conditions="".join(given if is_first else [*given, _BEFORE]))
 
 
 async def list_runs(session: Session, scope: str, *, where: RunFilter, limit: int, cursor: str | None) -> Page:
@@ -109,29 +109,32 @@ async def list_runs(session: Session, scope: str, *, where: RunFilter, limit: in
     values = {
         "scope": scope,
         "statuses": list(RUN_STATUSES if where.statuses is None else set(where.statuses)),
-        "before": _before(cursor),
+        **_before(cursor),
         "limit": max(limit, 0) + 1,
         "entry": where.entry,
         "created_after": where.created_after,
         "created_before": where.created_before,
         "error": None if where.error is None else plain(where.error),
     }
-    keys = [key for (key,) in await session.all(list_query(where), values)]
-    loaded = await load_records(session, keys[: max(limit, 0)])
+    found = await session.all(list_query(where, is_first=cursor is None), values)
+    shown = found[: max(limit, 0)]
+    loaded = await load_records(session, [key for _, key in shown])
     runs = []
-    for key in keys[: max(limit, 0)]:
+    for _, key in shown:
         try:
             runs.append(loaded.record(key))
         except BadRow as error:
             _logger.error("a stored run is left out of the list: %s", error)  # noqa: TRY400 - the traceback says no more
-    return Page(tuple(runs), str(keys[limit - 1]) if 0 < limit < len(keys) else None)
+    return Page(tuple(runs), "{!r}/{}".format(*shown[-1]) if 0 < limit < len(found) else None)
 
 
-def _before(cursor: str | None) -> int:
+def _before(cursor: str | None) -> dict[str, float]:
+    """Read a cursor: when the last run of a page was stored, and its key."""
     if cursor is None:
-        return _MAX_KEY
+        return {}
+    created_at, _, key = cursor.partition("/")
     try:
-        return min(int(cursor), _MAX_KEY)
+        return {"before": float(created_at), "before_key": int(key)}
     except ValueError:
         raise StoreError(f"{cursor!r} is no cursor: pass on what a page has as its cursor") from None
 
@@ -181,6 +184,6 @@ async def stats(session: Session, scope: str) -> StoreStats:
         "tables": list(session.names.tables),
     }
     runs.update(dict(await session.all(_STATS, values)))
-    oldest = await session.first(_OLDEST, values)
+    oldest = await session.first(OLDEST, values)
     size = await session.first(_SIZE, values)
     return StoreStats(runs, None if oldest is None else oldest[0], None if size is None else size[0])

@@ -9,7 +9,7 @@ from cnstra.persist.records import RunStatus
 from cnstra.stores.postgres.ownership import hold_free
 from cnstra.stores.postgres.session import Row, Session
 
-__all__ = ["BOUNDARY", "ENDED", "boundary", "delete", "purge"]
+__all__ = ["BOUNDARY", "DELETE", "ENDED", "boundary", "delete", "purge"]
 
 # The latest of the runs that a purge may delete, if there are more than it keeps.
 BOUNDARY: Final = """
@@ -34,7 +34,7 @@ _LOCK: Final = """
 _OVER: Final = """
     SELECT key FROM cnstra.runs WHERE key = ANY(%(keys)s) AND status = ANY(%(statuses)s) FOR UPDATE
 """
-_DELETE: Final = """
+DELETE: Final = """
     WITH given AS (SELECT * FROM unnest(%s::bigint[]) AS k(key)),
     frontier AS (DELETE FROM cnstra.frontier AS x USING given AS k WHERE x.run = k.key),
     signals AS (DELETE FROM cnstra.signals AS x USING given AS k WHERE x.run = k.key),
@@ -52,7 +52,7 @@ async def delete(session: Session, scope: str, run_id: str, dead: Collection[str
     held = await hold_free(session, scope, run_id, dead)
     if held is None:
         return False
-    await session.run(_DELETE, ([held.key],))
+    await session.run(DELETE, ([held.key],))
     return True
 
 
@@ -87,5 +87,5 @@ async def purge(
     values = {"keys": [key for (key,) in found], "statuses": list(set(statuses))}
     values["keys"] = [key for (key,) in await session.all(_LOCK, values)]
     doomed = [key for (key,) in await session.all(_OVER, values)]
-    await session.run(_DELETE, (doomed,))
+    await session.run(DELETE, (doomed,))
     return len(doomed)

@@ -35,13 +35,13 @@ class Session:
     async def all(self, text: str, values: Mapping[str, object] | Sequence[object] = ()) -> list[Row]:
         """Return all rows."""
         cursor = self.connection.cursor(row_factory=tuple_row)
-        await cursor.execute(self.names.fill(text), values)
+        await cursor.execute(self.names.fill_percent(text), values)
         return await cursor.fetchall()
 
     async def first(self, text: str, values: Mapping[str, object] | Sequence[object] = ()) -> Row | None:
         """Return the first row, if there is one."""
         cursor = self.connection.cursor(row_factory=tuple_row)
-        await cursor.execute(self.names.fill(text), values)
+        await cursor.execute(self.names.fill_percent(text), values)
         return await cursor.fetchone()
 
     async def several(self, texts: Sequence[str], values: Sequence[object] = ()) -> list[list[Row]]:
@@ -49,13 +49,13 @@ class Session:
         async with self.connection.pipeline():
             cursors = [self.connection.cursor(row_factory=tuple_row) for _ in texts]
             for cursor, text in zip(cursors, texts, strict=True):
-                await cursor.execute(self.names.fill(text), values)
+                await cursor.execute(self.names.fill_percent(text), values)
         return [await cursor.fetchall() for cursor in cursors]
 
     async def run(self, text: str, values: Mapping[str, object] | Sequence[object] = ()) -> int:
         """Return how many rows were touched."""
         cursor = self.connection.cursor(row_factory=tuple_row)
-        await cursor.execute(self.names.fill(text), values)
+        await cursor.execute(self.names.fill_percent(text), values)
         return cursor.rowcount
 
     async def numbered(self, text: str, *values: object, columns: Sequence[bytes] = ()) -> list[Row]:

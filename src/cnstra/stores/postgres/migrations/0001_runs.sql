@@ -52,8 +52,8 @@ CREATE INDEX runs_held ON cnstra.runs (scope, owner, priority DESC, key) WHERE s
 -- For the few that somebody wants to stop.
 CREATE INDEX runs_unwanted ON cnstra.runs (scope, owner) WHERE abort_requested IS NOT NULL;
 
--- For lists, the newest first: a key is younger than every smaller one.
-CREATE INDEX runs_listed ON cnstra.runs (scope, status, key);
+-- For lists, the newest first.
+CREATE INDEX runs_listed ON cnstra.runs (scope, status, created_at, key);
 
 -- For purges, the longest ended first.
 CREATE INDEX runs_ended ON cnstra.runs (scope, status, ended_at, key) WHERE ended_at IS NOT NULL;

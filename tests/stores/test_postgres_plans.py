@@ -1,0 +1,158 @@
+"""With a hundred thousand runs of each kind in the tables, what is asked often reads what it needs and no more."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
+
+import pytest
+from psycopg import sql
+
+from cnstra.persist.records import RunFilter
+from cnstra.stores import PostgresStore
+from cnstra.stores.postgres import claims, loading, ownership, reads, removal
+from cnstra.stores.postgres.batch import Batch
+from cnstra.stores.postgres.statements import PARTS, commit_text
+from cnstra.testing.building import BOOM, COMPLETED, admitted, hop, new_run
+from tests.servers.postgres import new_schema
+from tests.stores.postgres_stores import open_postgres_store, query
+
+MANY = 100_000
+
+FILL = f"""
+    INSERT INTO runs (scope, stimulation_id, status, owner, attempt_number, entry_count, volume, priority, due_at,
+                      is_due, created_at, ended_at, options)
+    SELECT '', kind || n, status, owner, 1, 1, 'full', 0, due_at, due_at IS NULL, n, ended_at, '{{}}'
+    FROM generate_series(1, {MANY}) AS n CROSS JOIN LATERAL (VALUES
+        ('waiting', 'pending', NULL, NULL::float, NULL::float),
+        ('scheduled', 'pending', NULL, extract(epoch FROM now()) + 1e6 + n, NULL),
+        ('done', 'completed', NULL, NULL, n),
+        ('held', 'running', 'living ' || n % 50, NULL, NULL)
+    ) AS k(kind, status, owner, due_at, ended_at) WHERE n <= CASE kind WHEN 'held' THEN {MANY // 10} ELSE {MANY} END;
+
+    INSERT INTO progress SELECT key, 1, 0, 1, 1, 0, 1, 0 FROM runs;
+    INSERT INTO attempts (run, attempt_number, started_at, hops_before, status, worker_id)
+    SELECT key, 1, 0, 0, CASE status WHEN 'running' THEN status ELSE 'lost' END, 'living' FROM runs;
+    INSERT INTO frontier SELECT key, 0, 0, 0, 'neuron', 'collateral' FROM runs WHERE status <> 'completed';
+    INSERT INTO signals SELECT key, 0, NULL, 1, 'collateral', '1' FROM runs;
+    INSERT INTO contexts SELECT key, 'neuron', '1' FROM runs WHERE status = 'completed';
+    INSERT INTO hops SELECT key, 'neuron', 1 FROM runs WHERE status = 'completed';
+    INSERT INTO history SELECT key, 1, 0, 0, 0, 0, 0, 1, 0, 'done', 'neuron', 'collateral'
+    FROM runs WHERE status = 'completed';
+    INSERT INTO workers SELECT 'living ' || n, 'host', 1, 0, extract(epoch FROM now()) + 1e6
+    FROM generate_series(0, 49) AS n;
+"""
+
+
+@pytest.fixture(scope="module", params=["before the tables are analysed", "after that"])
+async def store(request: pytest.FixtureRequest, postgres_url: str) -> AsyncIterator[PostgresStore]:
+    with new_schema(postgres_url) as schema:
+        async with open_postgres_store(postgres_url, schema) as store:
+            await query(postgres_url, schema, FILL)
+            if request.param == "after that":
+                await query(postgres_url, schema, "ANALYZE")
+            yield store
+
+
+CLAIM = {"scope": "", "dead": ["living 7"], "passed": [1, 2], "window": 200, "limit": 10}
+KEYS = ([1, 2, 3, 4, 5, 6, 7, 8, 9, 10],)
+ENDS = {"scope": "", "statuses": ["completed", "failed"], "keep": 100, "limit": 50, "older_than": 0}
+LIST = {"scope": "", "statuses": ["pending", "completed", "failed"], "limit": 51}
+PLACE = {"before": 1000.0, "before_key": 1 << 62}
+QUERIES: dict[str, tuple[str, Any]] = {
+    "which runs are free": (claims.FREE, CLAIM),
+    "which runs have become due": (claims.RIPEN, {"scope": "", "limit": 1000}),
+    "when the next run is due": (claims.NEXT_DUE, {"scope": ""}),
+    "what is to be aborted": (ownership.ABORTS, ("", "living 3")),
+    "the longest ended runs": (removal.ENDED, ENDS | {"ended_at": 1000.0, "key": 1 << 62}),
+    "the latest ended runs": (removal.BOUNDARY, ENDS),
+    "deleting runs": (removal.DELETE, KEYS),
+    "a page of a list": (reads.list_query(RunFilter()), LIST),
+    "a further page": (reads.list_query(RunFilter(), is_first=False), LIST | PLACE),
+    "a list of one week": (reads.list_query(RunFilter(created_before=9.0)), LIST | {"created_before": 9.0}),
+    "the oldest open run": (reads.OLDEST, {"scope": ""}),
+    "one history": (reads.HISTORY, (1,)),
+    "taking runs": (ownership.TAKE_OVER, {"keys": KEYS[0], "worker_id": "other"}),
+    "ending runs": (
+        ownership.SETTLE,
+        {"keys": KEYS[0], "statuses": ["failed"] * 10, "errors": ["a\x1fb\x1fc"] * 10},
+    ),
+    **{f"the {name} of some runs": (text, KEYS) for name, text in loading.QUERIES.items()},
+}
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the steps of a plan."""
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from nodes(part)
+
+
+def whole_tables(plan: dict[str, Any]) -> list[str]:
+    """Return the tables, other than that of the few workers, of which a plan reads all rows."""
+    return [
+        node["Relation Name"]
+        for node in nodes(plan)
+        if "Scan" in node["Node Type"]
+        and node.get("Relation Name", "workers") != "workers"
+        and "Index Cond" not in node
+    ]
+
+
+def numbered(text: str, values: Any) -> tuple[str, list[Any]]:
+    """Return a statement with parameters ``$1``, ..., and their values."""
+    if not isinstance(values, dict):
+        return text.replace("%s", "$1", 1).replace("%s", "$2", 1), list(values)
+    used = [name for name in values if f"%({name})s" in text]
+    for number, name in enumerate(used, start=1):
+        text = text.replace(f"%({name})s", f"${number}")
+    return text, [values[name] for name in used]
+
+
+async def plan_of(store: PostgresStore, text: str, values: Sequence[object]) -> dict[str, Any]:
+    """Run a statement as the store does, with a plan that is made for any values; undo it, and return the plan."""
+    async with store._access.statement() as session:
+        connection = session.connection
+        await connection.execute(b"BEGIN")
+        await connection.execute(b"PREPARE asked AS " + session.names.fill(text))
+        literals = sql.SQL(", ").join([sql.Literal(value) for value in values])
+        try:
+            cursor = await connection.execute(
+                sql.SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE asked ({})").format(literals)
+            )
+            row = await cursor.fetchone()
+        finally:
+            await connection.execute(b"ROLLBACK")
+            await connection.execute(b"DEALLOCATE asked")
+    assert row is not None
+    return dict(row[0][0]["Plan"])
+
+
+def pages(plan: dict[str, Any]) -> int:
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+
+@pytest.mark.parametrize(("text", "values"), QUERIES.values(), ids=QUERIES)
+async def test_a_query_reads_no_more_than_it_needs(store: PostgresStore, text: str, values: Any) -> None:
+    plan = await plan_of(store, *numbered(text, values))
+
+    assert whole_tables(plan) == []
+    assert pages(plan) < 1500  # of over 30,000
+
+
+async def test_a_commit_finds_every_row_by_its_key(store: PostgresStore) -> None:
+    state = await admitted(store, new_run("mine"))
+    delta = hop(state, ended=COMPLETED)
+    delta.failures, delta.dropped = {5: BOOM}, [6]
+    delta.contexts, delta.hops = {"a": b"1"}, {"a": 1}
+    batch = Batch([delta])
+    missing = set(PARTS) - set(batch.names)
+    assert missing == {"tasks"}  # and that one only adds
+
+    rows = [batch._moves, *(batch._rows[name] for name in batch.names)]
+    columns = [list(column) for part in rows for column in zip(*part, strict=True)]
+
+    plan = await plan_of(store, commit_text(batch.names), [*columns, "channel", "sender"])
+
+    assert whole_tables(plan) == []
+    assert pages(plan) < 150

@@ -54,6 +54,7 @@ class Address:
 
     Attributes:
         label: Names the server in messages, without password.
+        prefix: That of the keys, if nobody says otherwise.
 
     Raises:
         StoreError: If *url* is no address of a Redis server.
@@ -66,6 +67,7 @@ class Address:
             raise StoreError(
                 f"this is no address of a Redis server ({type(error).__name__}); write redis://:password@host:6379/0"
             ) from None
+        self.prefix: str = options.pop("cnstra_prefix", "cnstra")
         self._make: type[AbstractConnection] = options.pop("connection_class", Connection)
         place = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
         self.label = f"{url.partition(':')[0]}://{place}/{options.get('db', 0)}"

@@ -9,7 +9,7 @@ from cnstra.stores.redis.keys import handle_of, to_bytes
 from cnstra.stores.redis.link import Link
 from cnstra.stores.redis.packing import run_arguments
 from cnstra.stores.redis.rows import FIELDS, integer, run_of
-from cnstra.stores.redis.scripts import CHANGING, Script
+from cnstra.stores.redis.script import CHANGING, Script
 
 __all__ = ["admit"]
 

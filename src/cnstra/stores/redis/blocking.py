@@ -11,7 +11,7 @@ from cnstra.stores.redis.servers import packed
 
 if TYPE_CHECKING:
     from cnstra.stores.redis.address import Address
-    from cnstra.stores.redis.scripts import Script
+    from cnstra.stores.redis.script import Script
 
 __all__ = ["BlockingCluster", "BlockingServer"]
 

@@ -13,7 +13,7 @@ from cnstra.stores.redis.keys import Keyspace, parse_handle, to_bytes
 from cnstra.stores.redis.link import Link
 from cnstra.stores.redis.packing import pack, pack_error
 from cnstra.stores.redis.reading import read_many, taken_over
-from cnstra.stores.redis.scripts import CHANGING, Script
+from cnstra.stores.redis.script import CHANGING, Script
 
 __all__ = ["Claim", "put_back"]
 

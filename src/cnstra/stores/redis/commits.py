@@ -10,7 +10,7 @@ from cnstra.persist.delta import Delta
 from cnstra.stores.redis.keys import Keyspace, parse_handle, to_bytes
 from cnstra.stores.redis.link import Link
 from cnstra.stores.redis.packing import delta_arguments
-from cnstra.stores.redis.scripts import CHANGING, Script
+from cnstra.stores.redis.script import CHANGING, Script
 
 if TYPE_CHECKING:
     from cnstra.stores.redis.prompt import PromptServer

@@ -11,7 +11,7 @@ from redis.exceptions import AuthenticationError, ResponseError
 from cnstra.errors import StoreError
 from cnstra.stores.redis.address import Address
 from cnstra.stores.redis.link import Link
-from cnstra.stores.redis.scripts import Script
+from cnstra.stores.redis.script import Script
 from cnstra.stores.redis.servers import Cluster, SingleServer
 
 __all__ = ["SCHEMA", "connect", "disconnect", "warn_of_loss"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cnstra.stores.redis.link import Link
-from cnstra.stores.redis.scripts import Script
+from cnstra.stores.redis.script import Script
 
 __all__ = ["every_field", "pairs"]
 

@@ -9,7 +9,7 @@ from redis.exceptions import ConnectionError as Lost
 
 from cnstra.stores.redis.blocking import BlockingCluster, BlockingServer
 from cnstra.stores.redis.keys import to_bytes
-from cnstra.stores.redis.scripts import Script
+from cnstra.stores.redis.script import Script
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

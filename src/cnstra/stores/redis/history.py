@@ -10,7 +10,7 @@ from cnstra.stores.redis.fields import every_field, pairs
 from cnstra.stores.redis.keys import Keyspace, to_text
 from cnstra.stores.redis.link import Link
 from cnstra.stores.redis.rows import attempts_of, integer, settled_of, signal_of
-from cnstra.stores.redis.scripts import Script
+from cnstra.stores.redis.script import Script
 
 __all__ = ["attempts", "tasks"]
 

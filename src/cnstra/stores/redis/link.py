@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, final
 from cnstra.errors import StoreError
 from cnstra.stores.redis.errors import explain
 from cnstra.stores.redis.keys import Keyspace, shared_key, to_text
-from cnstra.stores.redis.scripts import Script
+from cnstra.stores.redis.script import Script
 
 if TYPE_CHECKING:
     from cnstra.stores.redis.servers import Server

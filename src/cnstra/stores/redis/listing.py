@@ -12,7 +12,7 @@ from cnstra.stores.redis.errors import BadRow, unreadable
 from cnstra.stores.redis.keys import MAX_NUMBER, STATUSES, Keyspace, to_bytes, to_text
 from cnstra.stores.redis.link import Link
 from cnstra.stores.redis.rows import entries_of, run_of
-from cnstra.stores.redis.scripts import READING, Script
+from cnstra.stores.redis.script import READING, Script
 
 __all__ = ["get", "list_runs"]
 

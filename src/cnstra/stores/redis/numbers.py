@@ -9,7 +9,7 @@ from cnstra.persist.records import StoreStats
 from cnstra.stores.redis.keys import STATUSES, Keyspace
 from cnstra.stores.redis.link import Link
 from cnstra.stores.redis.listing import get
-from cnstra.stores.redis.scripts import Script
+from cnstra.stores.redis.script import Script
 
 __all__ = ["next_due", "stats"]
 

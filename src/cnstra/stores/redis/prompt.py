@@ -12,7 +12,7 @@ from cnstra.stores.redis.blocking import BlockingServer
 
 if TYPE_CHECKING:
     from cnstra.stores.redis.address import Address
-    from cnstra.stores.redis.scripts import Script
+    from cnstra.stores.redis.script import Script
 
 __all__ = ["PromptServer"]
 

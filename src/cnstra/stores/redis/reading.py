@@ -13,7 +13,7 @@ from cnstra.stores.redis.fields import every_field, pairs
 from cnstra.stores.redis.keys import Keyspace, handle_of, to_bytes, to_text
 from cnstra.stores.redis.link import Link
 from cnstra.stores.redis.rows import FIELDS, Values, entries_of, integer, run_of, task_of
-from cnstra.stores.redis.scripts import READING, Script
+from cnstra.stores.redis.script import READING, Script
 from cnstra.stores.redis.signals import signals_of
 
 __all__ = ["read", "read_many", "taken_over"]

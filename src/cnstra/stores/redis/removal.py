@@ -8,7 +8,7 @@ from typing import Final
 from cnstra.persist.records import RunStatus
 from cnstra.stores.redis.keys import FINAL, Keyspace, to_bytes
 from cnstra.stores.redis.link import Link
-from cnstra.stores.redis.scripts import CHANGING, Script
+from cnstra.stores.redis.script import CHANGING, Script
 
 __all__ = ["purge"]
 

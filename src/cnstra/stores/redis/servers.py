@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
-from redis.exceptions import NoScriptError
+from redis.exceptions import AuthenticationError, BusyLoadingError, NoScriptError
+from redis.exceptions import ConnectionError as ConnectionLost
 
 if TYPE_CHECKING:
     from redis.asyncio.connection import AbstractConnection
 
     from cnstra.stores.redis.address import Address
-    from cnstra.stores.redis.scripts import Script
+    from cnstra.stores.redis.script import Script
 
 __all__ = ["Cluster", "Server", "SingleServer", "packed"]
 
 _AT_ONCE: Final = 16
 """Commands that are under way at the same time, each on a connection of its own."""
+_FIRST_PAUSE: Final = 0.01
+_MAX_PAUSE: Final = 0.25
 
 
 class Server(Protocol):
@@ -43,13 +47,31 @@ def packed(*parts: bytes) -> bytes:
     return b"*%d\r\n%b" % (len(parts), b"".join([b"$%d\r\n%b\r\n" % (len(part), part) for part in parts]))
 
 
+class _Away(Exception):
+    """The server has done nothing, and may be asked again."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+async def _exchange(connection: AbstractConnection, command: bytes) -> Any:
+    # The driver closes a connection when a wait for its answer is cancelled or runs out of time, so that nobody gets
+    # the answer to another one's question.
+    await connection.send_packed_command(command, check_health=False)
+    try:
+        return await connection.read_response()
+    except BusyLoadingError as error:  # it was started a moment ago
+        raise _Away(error) from error
+
+
 @final
 class SingleServer:
     """One server.
 
     Args:
         address: Where it is.
-        timeout: Seconds that an answer may take.
+        timeout: Seconds that an answer may take, or that it may be away.
     """
 
     def __init__(self, address: Address, *, timeout: float) -> None:
@@ -58,6 +80,7 @@ class SingleServer:
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._connections: set[AbstractConnection] = set()
         self._idle: list[AbstractConnection] = []
+        self._was_there = False
 
     async def call(self, script: Script, keys: Sequence[bytes], arguments: Sequence[bytes]) -> Any:
         """Run a script."""
@@ -75,15 +98,36 @@ class SingleServer:
         async with self._turns:
             connection = self._idle.pop() if self._idle else self._new()
             try:
-                async with asyncio.timeout(self._timeout):
-                    if connection.is_connected and await connection.can_read():
-                        await connection.disconnect()  # the server has closed it
-                    # The driver closes a connection when a wait for its answer is cancelled or runs out of time, so
-                    # that nobody gets the answer to another one's question; it opens it again by itself.
-                    await connection.send_packed_command(command, check_health=False)
-                    return await connection.read_response()
+                async with asyncio.timeout(self._timeout) as limit:
+                    return await self._ask_patiently(connection, command, limit.when() or math.inf)
             finally:
                 self._idle.append(connection)
+
+    async def _ask_patiently(self, connection: AbstractConnection, command: bytes, deadline: float) -> Any:
+        """Ask again while the server does nothing for anybody; one that has never been there gets no second chance."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                await self._connect(connection)
+                return await _exchange(connection, command)
+            except _Away as away:
+                if not self._was_there or asyncio.get_running_loop().time() + pause >= deadline:
+                    raise away.reason from None
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _MAX_PAUSE)
+
+    async def _connect(self, connection: AbstractConnection) -> None:
+        """Open a connection, unless it is open and has nothing to say: the server may have closed it meanwhile."""
+        if connection.is_connected and not await connection.can_read():
+            return
+        await connection.disconnect()
+        try:
+            await connection.connect()  # type: ignore[no-untyped-call] # the driver has not typed it
+        except AuthenticationError:
+            raise
+        except ConnectionLost as error:
+            raise _Away(error) from error
+        self._was_there = True
 
     def _new(self) -> AbstractConnection:
         connection = self.connection()

@@ -13,7 +13,7 @@ from cnstra.stores.redis.keys import Keyspace, to_text
 from cnstra.stores.redis.link import Link
 from cnstra.stores.redis.packing import pack
 from cnstra.stores.redis.rows import signal_of
-from cnstra.stores.redis.scripts import Script
+from cnstra.stores.redis.script import Script
 
 __all__ = ["signals_of"]
 

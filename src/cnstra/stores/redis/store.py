@@ -56,19 +56,20 @@ class RedisStore:
     In a cluster, a scope is in one slot: what must change together has to be there. Scopes spread over the nodes.
 
     Args:
-        url: ``redis://[[user]:password@]host[:port][/database]``, ``rediss://`` for TLS, or ``unix://path``; options of
-            redis-py may follow after a ``?``.
-        prefix: What all keys begin with, in braces; stores with different prefixes do not see each other.
-        timeout: Seconds to wait for an answer of the server, before a `StoreError`.
+        url: ``redis://[[user]:password@]host[:port][/database]``, ``rediss://`` for TLS, or ``unix://path``. Options of
+            redis-py may follow after a ``?``, and ``cnstra_prefix``, which stands for the next one.
+        prefix: What all keys begin with, in braces (``cnstra``); stores with different prefixes do not see each other.
+        timeout: Seconds to wait for an answer of the server, or for it to come back, before a `StoreError`.
 
     Raises:
         StoreError: If *url* or *prefix* cannot be used.
     """
 
-    def __init__(self, url: str, *, prefix: str = "cnstra", timeout: float = 5.0) -> None:
-        check_prefix(prefix)
+    def __init__(self, url: str, *, prefix: str | None = None, timeout: float = 5.0) -> None:
         self._address = Address(url, connect_timeout=timeout)
         self._timeout = timeout
+        prefix = self._address.prefix if prefix is None else prefix
+        check_prefix(prefix)
         self._link = Link(f"the Redis store {self._address.label} ({prefix})", prefix)
         self._watcher: Watcher | None = None
         self._heart: Heart | None = None

@@ -16,7 +16,7 @@ from cnstra.stores.redis.link import Link
 from cnstra.stores.redis.listing import get
 from cnstra.stores.redis.packing import pack_error
 from cnstra.stores.redis.reading import read, taken_over
-from cnstra.stores.redis.scripts import CHANGING, Script
+from cnstra.stores.redis.script import CHANGING, Script
 
 __all__ = ["abort_requests", "delete", "request_abort", "settle", "take"]
 

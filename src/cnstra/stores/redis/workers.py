@@ -12,7 +12,7 @@ from cnstra.stores.redis.keys import EVERYWHERE, to_bytes
 from cnstra.stores.redis.link import Link
 from cnstra.stores.redis.packing import pack_worker
 from cnstra.stores.redis.rows import seconds, worker_of
-from cnstra.stores.redis.scripts import Script
+from cnstra.stores.redis.script import Script
 
 __all__ = ["add_worker", "all_workers", "remove_worker"]
 

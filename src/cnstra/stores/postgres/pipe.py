@@ -199,12 +199,12 @@ class Pipe:
                 job.done.set_exception(error)
         if self._connection is None:
             return
-        self._connection = None
         self._loop.remove_reader(self._socket)
         if self._is_writing:
             self._is_writing = False
             self._loop.remove_writer(self._socket)
         self._pgconn.finish()
+        self._connection = None
         if self._lost is not None:
             self._lost()
 

@@ -163,6 +163,7 @@ class Worker:
         await self.colleagues.look()
         if is_first and self._is_named:
             await self._recovery.claim_own()
+            self._orphans.suspect()  # a claim of the last worker of this name may still come through
         await self._recovery.claim(most=self._settings.max_active_runs)
         self._start_chores()
 

@@ -61,6 +61,16 @@ class AbortContract:
         assert (run.error.type_name, run.error.message) == ("StimulationAborted", "too slow")
         assert run.ended_at is not None
 
+    async def test_a_run_that_was_aborted_so_is_over(self, store: Store) -> None:
+        await enqueued(store, "doomed")
+        await store.request_abort("", "doomed", "too slow")
+
+        for _ in range(2):
+            assert await store.claim("", "worker", dead=(), limit=9) == []
+
+        assert not await store.request_abort("", "doomed", "too late")
+        assert await store.purge("", statuses=["aborted"], older_than=-1) == 1
+
     async def test_many_free_runs_can_be_aborted_at_once(self, store: Store) -> None:
         for n in range(250):
             await enqueued(store, f"run-{n}")

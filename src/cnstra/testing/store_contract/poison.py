@@ -27,6 +27,14 @@ class PoisonContract:
         assert [attempt.status for attempt in await store.attempts("", "run")] == ["lost"] * 3
         assert await store.commit([hop(zombie)]) == [False]
 
+    async def test_a_parked_run_is_over(self, store: Store) -> None:
+        await admitted(store)
+        await lost(store, times=3, max_recoveries=1)
+
+        assert await lost(store, times=1) == []
+        assert not await store.settle("", "run", "aborted", dead=())
+        assert await store.purge("", statuses=["failed"], older_than=-1) == 1
+
     async def test_without_a_limit_it_is_recovered_for_ever(self, store: Store) -> None:
         await admitted(store)
 

@@ -5,7 +5,7 @@ import pytest
 from cnstra import DurableRunner, GraphError, StimulationFailed
 from cnstra.durable.contexts import CallersContext
 from tests.durable.conftest import Reopen
-from tests.durable.graphs import Context, Item, Switch, line
+from tests.durable.graphs import Boom, Context, Item, Switch, line, pass_on
 
 
 def numbered(stimulation_id: str, metadata: Any, attempt_number: int) -> tuple[str, int]:
@@ -32,6 +32,21 @@ def test_the_factory_that_came_first_stays() -> None:
 def test_a_factory_must_be_callable() -> None:
     with pytest.raises(GraphError, match="cannot be called"):
         CallersContext("nothing")  # type: ignore[arg-type]
+
+
+async def test_a_factory_that_fails_fails_a_run_that_was_just_stored(stores: Reopen) -> None:
+    graph = line(pass_on)
+
+    def broken(stimulation_id: str, metadata: Any) -> Any:
+        raise Boom("no database")
+
+    async with DurableRunner(graph.cns, graph.registry, stores(), stimulation_context=broken) as runner:
+        with pytest.raises(Boom):
+            await runner.stimulate(graph.signal(), stimulation_id="a")
+        with pytest.raises(StimulationFailed, match="no database"):
+            await runner.wait("a")
+
+    assert graph.ran == []
 
 
 async def test_each_attempt_has_an_object_of_its_own(stores: Reopen) -> None:

@@ -51,7 +51,6 @@ class CopiedRuns(NewRuns):
             modality=modality,
             afferent_path=path,
             metadata=options.metadata,
-            stimulation_context=self._graph.callers.of(clone_id, options.metadata, 1),
         )
         new = replace(self._admission.new_run(entry, clone_id, options, record.volume), clone_of=stimulation_id)
         run = await self._admit(new, entry, options, live)

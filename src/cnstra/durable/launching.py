@@ -63,6 +63,7 @@ class Launcher:
         self._committer = committer
         self._live = live
         self._accepts = accepts
+        self._callers = graph.callers
         self._reviver = Reviver(graph.cns, graph.names, committer, graph.callers)
         self._fitness = Fitness(graph.cns, graph.names.registry)
 
@@ -71,11 +72,16 @@ class Launcher:
 
         Returns:
             The run; ``None`` if the worker stopped meanwhile: it is given back, and whoever is open starts it.
+
+        Raises:
+            Exception: What the caller's object could not be made for; the run is written as failed then.
         """
         recorder = RunRecorder(self._names, self._committer, state, stored.durability, fresh=True)
         if not self._accepts():
             recorder.release()
             return None
+        if live.stimulation_context is None:
+            live.stimulation_context = self._context(state, live)
         for activation, row in zip(entry.activations, entry.tasks, strict=True):
             activation.record = recorder.handle(row)
         stimulation = Stimulation(self._cns, live)
@@ -118,6 +124,13 @@ class Launcher:
             return True
         self._launch(revival)
         return True
+
+    def _context(self, state: RunState, live: StimulationOptions) -> Any:
+        try:
+            return self._callers.of(state.run.stimulation_id, live.metadata, state.run.attempt_number)
+        except Exception as error:
+            self._give_up(state, error)
+            raise
 
     def _launch(self, revival: Revival) -> DurableRun:
         run = self._under_way(revival.stimulation, revival.recorder)

@@ -102,9 +102,6 @@ class NewRuns(HeldRuns):
             afferent_path=afferent_path,
             metadata=metadata,
         )
-        new_id = id_of(stimulation_id)
-        if stimulation_context is None:
-            stimulation_context = self._graph.callers.of(new_id, options.metadata, 1)
         live = StimulationOptions(
             on_response=on_response,
             on_drain=on_drain,
@@ -116,7 +113,7 @@ class NewRuns(HeldRuns):
             stimulation_context=stimulation_context,
             metadata=options.metadata,
         )
-        new = self._admission.new_run(entry, new_id, options, self._volume_of(volume))
+        new = self._admission.new_run(entry, id_of(stimulation_id), options, self._volume_of(volume))
         run = await self._admit(new, entry, options, live)
         return run or await self._existing(new.stimulation_id, on_conflict)
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import msgspec
 
-from cnstra.durable.arguments import checked_id
 from cnstra.durable.run_options import RunOptions
 from cnstra.errors import PayloadError
-from cnstra.workers.job import StimulationJob
+from cnstra.workers.job import StimulationJob, require_fitting
 
 if TYPE_CHECKING:
     from cnstra.core.modality import AfferentPath, Modality
@@ -58,7 +57,6 @@ def assignment_of(delivery: Delivery, registry: CNSPersistOptionsRegistry, max_b
     Raises:
         PayloadError: If it is no job, is too large, was written by newer code, or its payload is of the wrong type.
         UnknownName: If the job names a collateral, a modality or a path that this worker does not know.
-        GraphError: If its id cannot be stored.
     """
     _require_size(delivery, max_bytes)
     data = delivery.data
@@ -66,11 +64,12 @@ def assignment_of(delivery: Delivery, registry: CNSPersistOptionsRegistry, max_b
     stimulation_id = job.stimulation_id or delivery.job_id
     if stimulation_id is None:
         raise PayloadError("job", "$", "neither the broker nor the job has an id: give it a stimulation_id")
+    require_fitting("stimulation_id", stimulation_id)
     collateral = registry.require_collateral(job.collateral_name)
     payload = registry.load_payload(collateral, job.payload_version, job.payload)
     modality, path = RunOptions(modality=job.modality, afferent_path=job.afferent_path).route(registry)
     return Assignment(
-        stimulation_id=checked_id(stimulation_id),
+        stimulation_id=stimulation_id,
         job=job,
         signal=collateral.create_signal(payload),
         modality=modality,

@@ -111,7 +111,7 @@ class JobHandler:
             return _NO_MORE
         try:
             assignment = assignment_of(delivery, self._runs.registry, self._max_job_bytes)
-        except (PayloadError, UnknownName, GraphError) as error:
+        except (PayloadError, UnknownName) as error:
             outcome: Outcome = Dead(str(error), error)
             _log(delivery.job_id, outcome)
             return outcome

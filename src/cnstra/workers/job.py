@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, Self, final, get_args
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from cnstra.core.signals import Signal
     from cnstra.persist.registry import CNSPersistOptionsRegistry
 
-__all__ = ["JOB_FORMAT", "JOB_NAME", "StimulationJob", "stimulation_job"]
+__all__ = ["JOB_FORMAT", "JOB_NAME", "StimulationJob", "require_fitting", "stimulation_job"]
 
 JOB_NAME: Final = "cns-stimulation"
 """What jobs are called in a broker that names them; the TypeScript original has the same name."""
@@ -29,6 +30,7 @@ JOB_FORMAT: Final = "1.0"
 """The version of the format that is written. A reader takes any minor version of its own major version."""
 
 _WHERE: Final = "job"
+_VERSION: Final = re.compile(r"([1-9][0-9]{0,8})(\.[0-9]+)?")
 
 
 @final
@@ -98,12 +100,12 @@ class StimulationJob:
         """
         if not isinstance(data, Mapping):
             raise PayloadError(_WHERE, "$", f"a job is an object, not {short(data)}")
-        _require_format(data.get("formatVersion", JOB_FORMAT))
+        _require_format(JOB_FORMAT if data.get("formatVersion") is None else data["formatVersion"])
         if data.get("collateralName") is None:
             raise PayloadError(_WHERE, "$", "the key 'collateralName' is missing")
         given = {name: data[key] for name, key in _KEYS.items() if data.get(key) is not None}
         for name, value in given.items():
-            _require_fitting(name, value)
+            require_fitting(name, value)
         return cls(**given)
 
     @classmethod
@@ -200,7 +202,7 @@ def _is_count(value: object) -> bool:
 
 
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and value != "" and "\0" not in value
+    return isinstance(value, str) and value != "" and not _UNSTORABLE.search(value)
 
 
 def _one_of(literal: Any) -> tuple[Callable[[object], bool], str]:
@@ -208,8 +210,11 @@ def _one_of(literal: Any) -> tuple[Callable[[object], bool], str]:
     return lambda value: value in allowed, f"one of {', '.join(map(repr, allowed))}"
 
 
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+"""What no database keeps in a name: NUL, and half of a surrogate pair."""
+
 _COUNT: Final = (_is_count, "a whole number of 1 or more")
-_NAME: Final = (_is_name, "a string that is not empty")
+_NAME: Final = (_is_name, "a string that is not empty, of characters that a database keeps")
 _CHECKS: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
     "payload_version": _COUNT,
     "max_neuron_hops": _COUNT,
@@ -222,8 +227,8 @@ _CHECKS: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
 """Attribute to what its value must be, where that is not a name."""
 
 
-def _require_fitting(name: str, value: Any) -> None:
-    """Refuse a value that an attribute cannot have.
+def require_fitting(name: str, value: Any) -> None:
+    """Refuse a value that the attribute *name* of a job cannot have.
 
     Raises:
         PayloadError: If it is one.
@@ -239,12 +244,10 @@ def _require_format(version: object) -> None:
     Raises:
         PayloadError: If it is one, or the version cannot be read.
     """
-    major, _, _ = str(version).partition(".")
-    if not isinstance(version, str) or not major.isdecimal():
+    read = _VERSION.fullmatch(version) if isinstance(version, str) else None
+    if read is None:
         raise PayloadError(_WHERE, "$.formatVersion", f"this must be text such as {JOB_FORMAT!r}, not {short(version)}")
-    ours = int(JOB_FORMAT.partition(".")[0])
-    if int(major) > ours:
+    major, ours = int(read[1]), int(JOB_FORMAT.partition(".")[0])
+    if major > ours:
         problem = f"written by newer code in format {version}; this code reads {ours}.x: deploy the newer code"
         raise PayloadError(_WHERE, "$.formatVersion", problem)
-    if int(major) < ours:
-        raise PayloadError(_WHERE, "$.formatVersion", f"format {version} is older than any that this code reads")

@@ -10,7 +10,7 @@ from cnstra.workers.job import JOB_FORMAT
 __all__ = ["JOB_SCHEMA"]
 
 _COUNT: Final = {"type": ["integer", "null"], "minimum": 1}
-_NAME: Final = {"type": ["string", "null"], "minLength": 1}
+_NAME: Final = {"type": ["string", "null"], "pattern": "^[^\\u0000]+$"}
 
 JOB_SCHEMA: Final[Mapping[str, Any]] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -22,7 +22,7 @@ JOB_SCHEMA: Final[Mapping[str, Any]] = {
     "properties": {
         "collateralName": {
             "type": "string",
-            "minLength": 1,
+            "pattern": "^[^\\u0000]+$",
             "description": "Registered name of the collateral to stimulate.",
         },
         "payload": {"description": "What the signal carries: any JSON value; null if it is left out."},
@@ -49,7 +49,7 @@ JOB_SCHEMA: Final[Mapping[str, Any]] = {
             "description": "The id of the run; the broker's id of the job if it is left out.",
         },
         "formatVersion": {
-            "type": "string",
+            "type": ["string", "null"],
             "pattern": "^1(\\.[0-9]+)?$",
             "default": JOB_FORMAT,
             "description": "Version of this format. A newer minor version may bring further keys; pass over them.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from cnstra.durable.fitness import Fitness
 from cnstra.errors import (
+    CNSError,
     Fenced,
     GraphError,
     PayloadError,
@@ -109,6 +110,10 @@ class StoredJobs:
             )
         except RunExists:
             return None
+        except CNSError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the factory of its context has raised it; the store has it as failed
+            return self._judge.failed(1, error)
         return await self._end(run, 0, started)
 
     async def _go_on(self, assignment: Assignment, started: Started) -> Outcome | None:

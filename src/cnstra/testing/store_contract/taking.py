@@ -129,6 +129,13 @@ class TakeContract:
         assert await store.put_back(state.key, state.run.fence)
         assert not await store.put_back(state.key, state.run.fence)
 
+    async def test_a_run_that_is_gone_cannot_be_put_back(self, store: Store) -> None:
+        await enqueued(store, "run")
+        [state] = await store.claim("", "worker", dead=(), limit=1)
+        await store.delete("", "run", dead=["worker"])
+
+        assert not await store.put_back(state.key, state.run.fence)
+
     async def test_a_waiting_run_can_be_settled(self, store: Store) -> None:
         await admitted(store, worker_id=None)
 

@@ -139,6 +139,8 @@ class CheckpointedJobs:
             outcome = await self._judge.end(run, attempt - spared)
         except Fenced as error:
             return Retry(0.0, _FENCED, error=error)
+        except PayloadError as error:  # a handler has emitted what cannot be saved
+            return self._judge.failed(attempt - spared, error)
         except Exception as error:  # noqa: BLE001 - what has kept the progress from being saved
             return Retry(self._judge.delay(1), f"the progress of the job could not be saved: {error}", error=error)
         return outcome or Done(attempt)

@@ -93,7 +93,9 @@ class ProgressWriter:
         while self._wanted is not None:
             wanted, self._wanted = self._wanted, None
             try:
-                await self._save(self._progress(run))
+                progress = self._progress(run)
+                if progress["tasks"]:  # else the last hop has settled while an earlier one waited for this save
+                    await self._save(progress)
             except Exception as error:  # noqa: BLE001 - the run is told, and raises it
                 self.problem = error
                 cut_short(run, error)

@@ -1,5 +1,9 @@
+import pytest
+
 from cnstra import DurableRunner
+from cnstra.durable.views import signal_info
 from cnstra.persist.ports import Store
+from cnstra.persist.records import SignalRow
 from tests.durable.graphs import Item, Switch, line, pass_on
 
 
@@ -49,3 +53,10 @@ async def test_a_page_is_a_sequence_of_runs(store: Store) -> None:
     assert [run.stimulation_id for run in page] == ["a"]
     assert len(page) == 1
     assert page.cursor is None
+
+
+@pytest.mark.parametrize("stored", [b'{"n":', b"", b"\xff", b"[" * 100_000])
+def test_what_is_no_json_is_shown_as_it_is(stored: bytes) -> None:
+    info = signal_info(SignalRow(0, "c0", 1, stored))
+
+    assert info.payload == f"unreadable: {stored[:200].decode(errors='replace')}"

@@ -11,7 +11,7 @@ from cnstra.durable.failures import reason_text
 from cnstra.durable.fitness import Fitness
 from cnstra.durable.retention import FINAL_STATUSES
 from cnstra.durable.stored import StoredRuns
-from cnstra.errors import RunNotFound, RunNotReady
+from cnstra.errors import RunNotFound, RunNotReady, StoreError
 from cnstra.persist.records import ErrorRecord, RunStatus
 
 if TYPE_CHECKING:
@@ -152,19 +152,28 @@ class HeldRuns(StoredRuns):
                 pause = min(pause * 1.5, _MAX_PAUSE)
 
     async def delete(self, stimulation_id: str) -> None:
-        """Drop a run and everything of it.
+        """Drop a run and everything of it, also one that cannot be read any more.
 
         Raises:
             RunNotFound: If there is no such run.
             RunNotReady: If it is under way; abort it first.
+            StoreError: If the store cannot be asked.
         """
         async with self._worker.ownership.taking(stimulation_id):
-            info = await self._require(stimulation_id)
+            try:
+                info = await self._require(stimulation_id)
+            except StoreError:
+                if self._worker.live.get(stimulation_id) is not None or not await self._delete(stimulation_id):
+                    raise
+                return
             if await self._is_under_way(info):
                 raise RunNotReady(stimulation_id, info.status, "it is under way here; abort it first")
-            dead = await self._worker.colleagues.dead_and_this()
-            if not await self.store.delete(self.scope, stimulation_id, dead=dead):
+            if not await self._delete(stimulation_id):
                 raise RunNotReady(stimulation_id, info.status, f"worker {info.owner} holds it; abort it first")
+
+    async def _delete(self, stimulation_id: str) -> bool:
+        dead = await self._worker.colleagues.dead_and_this()
+        return await self.store.delete(self.scope, stimulation_id, dead=dead)
 
 
 def is_poisoned(info: RunInfo) -> bool:

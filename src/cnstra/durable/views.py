@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, overload
+from typing import Any, Final, Literal, overload
 
 from cnstra.persist.records import (
     ErrorRecord,
@@ -19,6 +19,9 @@ from cnstra.persist.records import (
 
 __all__ = ["RunInfo", "RunPage", "SignalInfo", "TaskInfo"]
 
+_SHOWN: Final = 200
+"""Bytes of what cannot be read that are shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class SignalInfo:
@@ -26,7 +29,8 @@ class SignalInfo:
 
     Attributes:
         collateral_name: Registered name.
-        payload: As `json.loads` gives it; the declared type is known only where the graph is.
+        payload: As `json.loads` gives it; the declared type is known only where the graph is. What is no JSON, since
+            somebody has changed it, is shown as text that begins with ``unreadable:``.
         version: Version of the declared type that it was written in.
     """
 
@@ -152,7 +156,7 @@ def run_info(run: RunRecord) -> RunInfo:
         created_at=run.created_at,
         updated_at=run.updated_at,
         ended_at=run.ended_at,
-        metadata=json.loads(run.options).get("metadata") or {},
+        metadata=_metadata(run.options),
         error=run.error,
         clone_of=run.clone_of,
         forked_from=run.forked_from,
@@ -165,7 +169,7 @@ def run_info(run: RunRecord) -> RunInfo:
 
 def signal_info(signal: SignalRow) -> SignalInfo:
     """Return *signal* for a person."""
-    return SignalInfo(signal.collateral_name, json.loads(signal.payload), signal.version)
+    return SignalInfo(signal.collateral_name, _shown(signal.payload), signal.version)
 
 
 def settled_task(prefix: str, stored: StoredTask) -> TaskInfo:
@@ -184,9 +188,7 @@ def settled_task(prefix: str, stored: StoredTask) -> TaskInfo:
         dendrite_index=settled.task.dendrite_index,
         started_at=settled.started_at,
         duration=settled.duration,
-        contexts={
-            name: None if value is None else json.loads(value) for name, value in (settled.contexts or {}).items()
-        },
+        contexts={name: None if value is None else _shown(value) for name, value in (settled.contexts or {}).items()},
     )
 
 
@@ -203,3 +205,17 @@ def frontier_task(prefix: str, outstanding: FrontierTask) -> TaskInfo:
         error=task.failure,
         dendrite_index=task.dendrite_index,
     )
+
+
+def _shown(stored: bytes) -> Any:
+    """Return stored JSON as data: one value that cannot be read must not hide all the others."""
+    try:
+        return json.loads(stored)
+    except (ValueError, RecursionError):
+        return f"unreadable: {stored[:_SHOWN].decode(errors='replace')}"
+
+
+def _metadata(options: bytes) -> Mapping[str, Any]:
+    stored = _shown(options)
+    found = stored.get("metadata") if isinstance(stored, dict) else None
+    return found if isinstance(found, dict) else {}

@@ -131,10 +131,12 @@ async def test_a_signal_that_nobody_takes_needs_no_name_but_its_label(store: Sto
 
 
 def tables(path: Path) -> dict[str, int]:
-    """Return how many rows each table holds."""
+    """Return how many rows each table holds, and how many signals are in the history."""
     names = ("signals", "frontier", "history", "contexts")
+    outputs = "SELECT sum(json_array_length(CAST(outputs AS TEXT))) FROM cnstra_history"
     with closing(sqlite3.connect(path)) as connection:
-        return {name: connection.execute(f"SELECT count(*) FROM cnstra_{name}").fetchone()[0] for name in names}
+        rows = {name: connection.execute(f"SELECT count(*) FROM cnstra_{name}").fetchone()[0] for name in names}
+        return rows | {"outputs": connection.execute(outputs).fetchone()[0] or 0}
 
 
 async def test_volume_full_keeps_every_signal_once_and_every_activation(tmp_path: Path) -> None:
@@ -145,7 +147,13 @@ async def test_volume_full_keeps_every_signal_once_and_every_activation(tmp_path
     async with DurableRunner(graph.cns, graph.registry, tmp_path / "runs.db") as runner:
         await (await runner.stimulate(graph.signal(0), stimulation_id="a"))
 
-    assert tables(tmp_path / "runs.db") == {"signals": 5, "frontier": 0, "history": 3, "contexts": 0}
+    assert tables(tmp_path / "runs.db") == {
+        "signals": 1,
+        "outputs": 4,
+        "frontier": 0,
+        "history": 3,
+        "contexts": 0,
+    }
 
 
 async def test_a_signal_is_stored_once_however_many_take_it(tmp_path: Path) -> None:
@@ -176,8 +184,8 @@ async def test_volume_progress_keeps_the_entry_and_what_is_left_only(durability:
         switch.on = False
         await (await runner.retry("a"))
 
-    assert failed == {"signals": 3, "frontier": 2, "history": 0, "contexts": 0}
-    assert tables(tmp_path / "runs.db") == {"signals": 1, "frontier": 0, "history": 0, "contexts": 0}
+    assert failed == {"signals": 3, "frontier": 2, "history": 0, "contexts": 0, "outputs": 0}
+    assert tables(tmp_path / "runs.db") == {"signals": 1, "frontier": 0, "history": 0, "contexts": 0, "outputs": 0}
 
 
 @pytest.mark.parametrize(("hops", "durability"), [(100_000, "interval"), (1_500, "hop")])

@@ -10,6 +10,7 @@ GATED := core persist
 GATE := 95
 VERSIONS := 3.11 3.12 3.13
 NEED_VENV := $(SYNCED)
+PEERS := $(VENV)-bench/.synced
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
@@ -37,9 +38,10 @@ lint: $(NEED_VENV) ## Check style, formatting, types and layers
 	@$(PYTHON) -m mypy $(CODE)
 	@$(VENV)/bin/lint-imports --no-logo
 
-bench: $(NEED_VENV) ## Measure the core and the durable runs
+bench: $(NEED_VENV) $(PEERS) ## Measure the core, the durable runs, and the stores beside other libraries
 	@$(PYTHON) benchmarks/core.py $(ARGS)
 	@$(PYTHON) benchmarks/durable.py $(ARGS)
+	@$(PYTHON) benchmarks/stores.py $(ARGS)
 
 format: $(NEED_VENV) ## Format the code and repair what ruff can repair
 	@$(PYTHON) -m ruff check --fix --exit-zero
@@ -70,13 +72,14 @@ test-all: ## Run the tests on every Python of 3.11, 3.12 and 3.13 that is on thi
 		"$(VENV)-$$version/bin/python" -m pytest -n auto --dist worksteal -q $(ARGS) || exit 1; \
 	done
 
-lock: $(NEED_VENV) ## Renew the pinned versions in requirements/dev.txt
+lock: $(NEED_VENV) ## Renew the pinned versions in requirements/
 	@uv=$(VENV)/bin/uv; [ -x $$uv ] || uv=uv; \
-	$$uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header \
-		--no-annotate pyproject.toml requirements/dev.in --output-file requirements/dev.txt
+	compile="$$uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header"; \
+	$$compile --no-annotate pyproject.toml requirements/dev.in --output-file requirements/dev.txt && \
+	$$compile --no-annotate requirements/bench.in --output-file requirements/bench.txt
 
 clean: ## Remove the environments, the caches and what was built
-	@rm -rf $(VENV) $(VENV)-3.* build dist .coverage .coverage.* .hypothesis .*_cache
+	@rm -rf $(VENV) $(VENV)-3.* $(VENV)-bench build dist .coverage .coverage.* .hypothesis .*_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV): $(SYNCED)
@@ -84,3 +87,8 @@ $(VENV): $(SYNCED)
 
 $(SYNCED): requirements/dev.txt requirements/uv.txt requirements/bootstrap.sh pyproject.toml
 	@requirements/bootstrap.sh $(VENV)
+
+# The other libraries that the stores are measured beside; without them their rows are left out.
+$(PEERS): requirements/bench.txt requirements/uv.txt requirements/bootstrap.sh | $(SYNCED)
+	@BOOTSTRAP_PYTHON=$(PYTHON) requirements/bootstrap.sh $(@D) requirements/bench.txt || \
+		echo "The other libraries are not measured."

@@ -11,6 +11,7 @@ import itertools
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 from measuring import in_fresh_process
 
 from cnstra import CNS, CNSPersistOptionsRegistry, Collateral, DurableRunner, Neuron, Signal, collateral, neuron
+from cnstra.persist.ports import Store
 
 __all__ = ["HOPS", "PAYLOAD", "bytes_per_hop", "hop_rate", "hop_rate_beside", "leave_and_die", "recovery_time"]
 
@@ -55,9 +57,9 @@ class Graph:
             registry.register(one.name or "", one)
         return cls(CNS(neurons), registry, entry)
 
-    def runner(self, path: Path, **options: Any) -> DurableRunner:
-        """Return a runner on the file at *path*."""
-        return DurableRunner(self.cns, self.registry, path, **options)
+    def runner(self, store: Store | str | Path, **options: Any) -> DurableRunner:
+        """Return a runner on *store*, for example on a file."""
+        return DurableRunner(self.cns, self.registry, store, **options)
 
     def signal(self) -> Signal[Item]:
         """Return what starts a run."""
@@ -131,37 +133,49 @@ def _new_file(folder: Path) -> Path:
 
 
 class Clock:
-    """Takes the time between the first and the last hop of a chain, beside which other activations are outstanding."""
+    """Takes the time of some laps through a chain, beside which other activations are outstanding.
 
-    def __init__(self, outstanding: int) -> None:
+    Attributes:
+        rate: Hops a second, of the chain and of the bell that ends a lap.
+        ended: Set at the last hop; then the other activations end too.
+    """
+
+    def __init__(self, outstanding: int, laps: int = 1) -> None:
         self._outstanding = outstanding
-        self._released = asyncio.Event()
-        self._start = self.seconds = 0.0
+        self._laps = self._left = laps
+        self.ended = asyncio.Event()
+        self._start = self.rate = 0.0
 
     def graph(self) -> Graph:
         """Return a graph that activates a waiting body for each outstanding activation, then the chain."""
-        entry, waiting, first = (collateral(Item, name=name) for name in ("entry", "waiting", "c0"))
+        entry, waiting, ready, first = (collateral(Item, name=name) for name in ("entry", "waiting", "ready", "c0"))
         neurons, last = _links(first)
         return Graph.of(
             entry,
-            neuron(_emits(waiting, first), name="source").dendrite(
-                entry, lambda item: [*[waiting.create_signal(item)] * self._outstanding, first.create_signal(item)]
+            neuron(_emits(waiting, ready), name="source").dendrite(
+                entry, lambda item: [*[waiting.create_signal(item)] * self._outstanding, ready.create_signal(item)]
             ),
             neuron({}, name="waiter").dendrite(waiting, self._wait),
-            neuron({}, name="clock").dendrite(first, self._begin),
+            neuron(_emits(first), name="clock").dendrite(ready, partial(self._begin, first)),
             *neurons,
-            neuron({}, name="bell").dendrite(last, self._end),
+            neuron(_emits(first), name="bell").dendrite(last, partial(self._lap, first)),
         )
 
     async def _wait(self, _: Item) -> None:
-        await self._released.wait()
+        await self.ended.wait()
 
-    def _begin(self, _: Item) -> None:
+    async def _begin(self, first: Collateral[Item], item: Item) -> Signal[Item]:
+        await asyncio.sleep(0)  # the others came first, so each of them waits in its task after this
         self._start = perf_counter()
+        return first.create_signal(item)
 
-    def _end(self, _: Item) -> None:
-        self.seconds = perf_counter() - self._start
-        self._released.set()
+    def _lap(self, first: Collateral[Item], item: Item) -> Signal[Item] | None:
+        self._left -= 1
+        if self._left:
+            return first.create_signal(item)
+        self.rate = self._laps * (HOPS + 1) / (perf_counter() - self._start)
+        self.ended.set()
+        return None
 
 
 def hop_rate_beside(folder: Path, outstanding: int) -> float:
@@ -172,7 +186,7 @@ def hop_rate_beside(folder: Path, outstanding: int) -> float:
         graph = clock.graph()
         async with graph.runner(_new_file(folder)) as runner:
             await _complete(runner, graph)
-        return HOPS / clock.seconds
+        return clock.rate
 
     return asyncio.run(measure())
 

@@ -129,12 +129,18 @@ class Table:
     """Rows under one heading, each printed when it is known."""
 
     _WIDTHS = (48, 15, 15, 23, 12)
+    _HEADINGS = ("workload", "ours", "yardstick", "ratio (min-max)", "limit", "")
 
     def __init__(self, title: str, *, only: str = "") -> None:
         self._missed = self._rows = 0
         self._only = only
         print(title)
-        self._print(("workload", "ours", "yardstick", "ratio (min-max)", "limit", ""))
+        self._print(self._HEADINGS)
+
+    def section(self, title: str) -> None:
+        """Print another heading; the rows below are counted with those above."""
+        print(f"\n{title}")
+        self._print(self._HEADINGS)
 
     def add(self, workload: str, measure: Callable[[str], Row]) -> None:
         """Measure a workload and print its row, unless only others were asked for."""

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Make the environment in $1 (default .venv) and put the pinned packages and this project into it.
+# Make the environment in $1 (default .venv) and put the pinned packages and this project into it; or those of the list
+# $2 (default requirements/dev.txt) alone, if one is given.
 #
 # Needs a Python >= 3.11 and any one of: uv, venv with ensurepip, pip. The interpreter can be chosen with
 # BOOTSTRAP_PYTHON. Speaks in two lines when all goes well, and shows a tool's own words only when it failed.
@@ -7,6 +8,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 venv=${1:-.venv}
+pins=${2:-requirements/dev.txt}
 export UV_SYSTEM_CERTS=true UV_NATIVE_TLS=true # as pip does; the second is the name that an older uv knows
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -17,6 +19,8 @@ die() {
 }
 
 quietly() { "$@" >"$log" 2>&1; }
+
+is_for_the_project() { [ "$pins" = requirements/dev.txt ]; }
 
 is_new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 
@@ -68,13 +72,14 @@ find_uv() {
 }
 
 install_with_uv() {
-    quietly "$uv" pip install --quiet --python "$venv/bin/python" --requirement requirements/dev.txt &&
+    quietly "$uv" pip install --quiet --python "$venv/bin/python" --requirement "$pins" || return
+    ! is_for_the_project ||
         quietly "$uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation --editable .
 }
 
 install_with_pip() {
-    quietly run_pip install --quiet --requirement requirements/dev.txt &&
-        quietly run_pip install --quiet --no-deps --no-build-isolation --editable .
+    quietly run_pip install --quiet --requirement "$pins" || return
+    ! is_for_the_project || quietly run_pip install --quiet --no-deps --no-build-isolation --editable .
 }
 
 python=$(find_python)
@@ -88,8 +93,10 @@ if [ -z "$uv" ] || ! install_with_uv; then
     echo "No help from uv; going on with pip, which takes longer ..."
     install_with_pip || {
         cat "$log" >&2
-        die "could not install requirements/dev.txt into $venv"
+        die "could not install $pins into $venv"
     }
 fi
 touch "$venv/.synced"
-echo "Ready: $venv ($("$venv/bin/python" --version), cnstra $("$venv/bin/python" -c 'import cnstra; print(cnstra.__version__)'))"
+what=$pins
+! is_for_the_project || what="cnstra $("$venv/bin/python" -c 'import cnstra; print(cnstra.__version__)')"
+echo "Ready: $venv ($("$venv/bin/python" --version), $what)"

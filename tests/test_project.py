@@ -113,8 +113,9 @@ def test_the_base_install_needs_msgspec_and_nothing_else() -> None:
     assert [requirement.partition(">")[0] for requirement in project["dependencies"]] == ["msgspec"]
 
 
-def test_every_development_requirement_is_pinned() -> None:
-    lines = (ROOT / "requirements" / "dev.txt").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("name", ["bench.txt", "dev.txt"])
+def test_every_development_requirement_is_pinned(name: str) -> None:
+    lines = (ROOT / "requirements" / name).read_text(encoding="utf-8").splitlines()
 
     assert [line for line in lines if "==" not in line.partition(";")[0]] == []
 

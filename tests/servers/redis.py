@@ -104,7 +104,9 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and wait until it answers, with all its data loaded."""
+        """Start it, unless it runs, and wait until it answers, with all its data loaded."""
+        if self._process is not None and self._process.poll() is None:
+            return
         options = [part for name, value in self._settings.items() for part in (f"--{name}", value)]
         self._process = start([self._binary, *options], log=self._log)
         wait_until(self._answers, self._process, self._log)

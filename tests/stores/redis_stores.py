@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
@@ -10,7 +11,7 @@ import redis.asyncio as driver
 
 from cnstra.stores.redis import RedisStore
 
-__all__ = ["keys_of", "new_prefix", "open_redis_store", "remove_keys"]
+__all__ = ["keys_of", "new_prefix", "open_redis_store", "remove_keys", "slot_of"]
 
 
 def new_prefix() -> str:
@@ -42,3 +43,12 @@ async def remove_keys(url: str, prefix: str) -> None:
     async with driver.Redis.from_url(url) as client:
         for key in await keys_of(url, prefix):
             await client.unlink(key)
+
+
+def slot_of(key: bytes) -> int:
+    """Return the slot of a cluster that a key is in, as the specification of Redis Cluster says."""
+    start = key.find(b"{")
+    end = key.find(b"}", start + 1)
+    if start >= 0 and end > start + 1:
+        key = key[start + 1 : end]
+    return binascii.crc_hqx(key, 0) % 16384

@@ -56,13 +56,13 @@ class Claim:
         space: Keyspace,
         worker_id: str,
         *,
-        living: Collection[str],
+        living: Collection[bytes],
         max_recoveries: int | None,
         unfit: Collection[int],
     ) -> None:
         self._link = link
         self._space = space
-        self._living = [to_bytes(worker) for worker in living]
+        self._living = [*living]
         self._passed = {number for scope, number in filter(None, map(parse_handle, unfit)) if scope == space.scope}
         self._who = [to_bytes(worker_id)]
         self._limits = [b"", b""]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from cnstra.errors import StoreError
 from cnstra.persist.delta import Delta
+from cnstra.stores.redis.errors import advised
 from cnstra.stores.redis.keys import Keyspace, parse_handle, to_bytes
 from cnstra.stores.redis.link import Link
 from cnstra.stores.redis.packing import delta_arguments
@@ -109,5 +110,5 @@ def _note(
         if one in _APPLIED:
             outcome[place] = True
         elif one not in _REFUSED:
-            problem = one.decode("utf-8", "replace") if isinstance(one, bytes) else one
+            problem = advised(one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one))
             raise StoreError(f"{link.label}: run {deltas[place].stimulation_id!r} takes no commit: {problem}")

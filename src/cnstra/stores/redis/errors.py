@@ -6,7 +6,7 @@ import redis.exceptions as driver
 
 from cnstra.errors import CNSError, StoreError
 
-__all__ = ["BadRow", "explain", "unreadable"]
+__all__ = ["BadRow", "advised", "explain", "unreadable"]
 
 
 class BadRow(Exception):
@@ -43,7 +43,7 @@ def explain(error: BaseException, label: str) -> BaseException:
     elif isinstance(error, (driver.ConnectionError, OSError)) and type(error) not in _CLASSES:
         explained = StoreError(f"{label} is out of reach: {str(error) or type(error).__name__}")
     elif isinstance(error, (driver.RedisError, driver.RedisClusterException)):
-        explained = StoreError(f"{label}: {_advice(error)}")
+        explained = StoreError(f"{label}: {advised(str(error), _CLASSES.get(type(error)))}")
     elif isinstance(error, (ValueError, TypeError, OverflowError)) and not isinstance(error, CNSError):
         explained = StoreError(f"{label} cannot keep that: {error}")  # a value that no encoder or script can take
     else:
@@ -57,7 +57,7 @@ def unreadable(label: str, run_id: str, problem: object) -> StoreError:
     return StoreError(f"{label}: run {run_id!r} cannot be read: {problem}; delete or repair the run")
 
 
-def _advice(error: Exception) -> str:
-    text = str(error)
-    word = _CLASSES.get(type(error)) or next((word for word in _ADVICE if word in text), None)
+def advised(text: str, word: str | None = None) -> str:
+    """Return an error of the server, or of a script, with what to do about it."""
+    word = word or next((word for word in _ADVICE if word in text), None)
     return text if word is None else f"{_ADVICE[word]} ({text})"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn, final
 
 from cnstra.errors import StoreError
 from cnstra.stores.redis.errors import explain
-from cnstra.stores.redis.keys import Keyspace, shared_key, to_text
+from cnstra.stores.redis.keys import Keyspace, shared_key, to_bytes
 from cnstra.stores.redis.script import Script
 
 if TYPE_CHECKING:
@@ -84,6 +84,6 @@ class Link:
         except Exception as error:
             raise explain(error, self.label) from error
 
-    async def living(self) -> set[str]:
-        """Return the workers whose lease lasts, by the clock of the server that has the leases."""
-        return {to_text(worker) for worker in await self.call(_LIVING, self.workers[1:])}
+    async def living(self, dead: Collection[str]) -> set[bytes]:
+        """Return the workers whose lease lasts, by the clock of the server that has the leases, without the *dead*."""
+        return set(await self.call(_LIVING, self.workers[1:])).difference(map(to_bytes, dead))

@@ -12,7 +12,7 @@ from cnstra.stores.redis.errors import BadRow, unreadable
 from cnstra.stores.redis.fields import every_field, pairs
 from cnstra.stores.redis.keys import Keyspace, handle_of, to_bytes, to_text
 from cnstra.stores.redis.link import Link
-from cnstra.stores.redis.rows import FIELDS, Values, entries_of, integer, run_of, task_of
+from cnstra.stores.redis.rows import FIELDS, Values, entries_of, integer, run_of, task_of, text
 from cnstra.stores.redis.script import READING, Script
 from cnstra.stores.redis.signals import signals_of
 
@@ -86,9 +86,9 @@ def _state_of(
         if kind == b"#":
             tasks.append(task_of(integer(rest, "number of a task"), value, failures.get(rest)))
         elif kind == b"=":
-            contexts[to_text(rest)] = value
+            contexts[text(rest, "name of a neuron")] = value
         elif kind == b"+":
-            hops[to_text(rest)] = integer(value, "number of activations")
+            hops[text(rest, "name of a neuron")] = integer(value, "number of activations")
     own = dict(zip(FIELDS, values, strict=True))
     return RunState(
         key=handle_of(scope, integer(own["number"], "number")),

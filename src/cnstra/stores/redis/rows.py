@@ -34,6 +34,7 @@ __all__ = [
     "settled_of",
     "signal_of",
     "task_of",
+    "text",
     "worker_of",
 ]
 
@@ -106,13 +107,13 @@ def run_of(scope: str, values: Values, entry: Sequence[SignalRow]) -> RunRecord:
     options, volume, clone_of, forked_from, forked_task = about
     return RunRecord(
         scope=scope,
-        stimulation_id=to_text(_present(stored["id"], "id")),
+        stimulation_id=text(_present(stored["id"], "id"), "id"),
         status=_one_of(STATUSES, stored["status"], "status"),
         attempt_number=_integer(stored, "attempt"),
         entry=entry,
         options=options,
         volume=volume,
-        owner=_text(stored["owner"]),
+        owner=_text(stored, "owner"),
         fence=_integer(stored, "fence"),
         recoveries=_integer(stored, "recoveries"),
         hop_count=_integer(stored, "hops"),
@@ -126,7 +127,7 @@ def run_of(scope: str, values: Values, entry: Sequence[SignalRow]) -> RunRecord:
         forked_task=forked_task,
         priority=_integer(stored, "priority"),
         due_at=seconds(stored["due"]),
-        abort_requested=_text(stored["abort"]),
+        abort_requested=_text(stored, "abort"),
     )
 
 
@@ -144,7 +145,7 @@ def _attempt_of(number: int, stored: Mapping[str, bytes], hops_so_far: int) -> A
     return AttemptRecord(
         attempt_number=number,
         status=status,
-        worker_id=to_text(_present(stored.get("worker"), "worker of an attempt")),
+        worker_id=text(_present(stored.get("worker"), "worker of an attempt"), "worker of an attempt"),
         started_at=seconds(_present(stored.get("started"), "start of an attempt")),
         ended_at=seconds(stored.get("ended")),
         hop_count=hops_so_far if status == "running" else integer(stored.get("hops"), "hops of an attempt"),
@@ -155,7 +156,7 @@ def _attempt_of(number: int, stored: Mapping[str, bytes], hops_so_far: int) -> A
 def worker_of(worker_id: bytes, stored: bytes, lease_until: float, now: float) -> WorkerRecord:
     """Make a worker."""
     host, pid, started_at = _read(_WORKER, stored, "a worker")
-    return WorkerRecord(to_text(worker_id), to_text(host), pid, started_at, lease_until, lease_until <= now)
+    return WorkerRecord(text(worker_id, "id"), text(host, "host"), pid, started_at, lease_until, lease_until <= now)
 
 
 def integer(stored: bytes | None, what: str) -> int:
@@ -182,8 +183,17 @@ def seconds(stored: bytes | None) -> float | None:
         raise BadRow(f"{stored!r} is no number") from error
 
 
-def _text(stored: bytes | None) -> str | None:
-    return None if stored is None else to_text(stored)
+def text(stored: bytes, what: str) -> str:
+    """Make a text."""
+    try:
+        return to_text(stored)
+    except UnicodeDecodeError as error:
+        raise BadRow(f"{what} is {stored!r}, which is no text") from error
+
+
+def _text(stored: Mapping[str, bytes | None], name: str) -> str | None:
+    value = stored[name]
+    return None if value is None else text(value, name)
 
 
 def _present(stored: T | None, what: str) -> T:
@@ -193,11 +203,11 @@ def _present(stored: T | None, what: str) -> T:
 
 
 def _one_of(known: Iterable[T], stored: bytes | None, what: str) -> T:
-    text = to_text(_present(stored, what))
+    found = text(_present(stored, what), what)
     for word in known:
-        if word == text:
+        if word == found:
             return word
-    raise BadRow(f"its {what} is {text!r}, which this version does not know")
+    raise BadRow(f"its {what} is {found!r}, which this version does not know")
 
 
 def _read(decoder: msgspec.msgpack.Decoder[T], stored: bytes, what: str) -> T:

@@ -175,7 +175,7 @@ class RedisStore:
         unfit: Collection[int] = (),
     ) -> list[RunState]:
         """Take up to *limit* runs that no living worker holds: by priority, then the oldest first."""
-        living = (await self._link.living()).difference(dead)
+        living = await self._link.living(dead)
         claim = Claim(
             self._link,
             self._link.space(scope),

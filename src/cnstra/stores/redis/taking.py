@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from cnstra.persist.records import ErrorRecord, RunState, RunStatus
-from cnstra.stores.redis.keys import Keyspace, to_bytes, to_text
+from cnstra.stores.redis.keys import Keyspace, to_bytes
 from cnstra.stores.redis.link import Link
 from cnstra.stores.redis.listing import get
 from cnstra.stores.redis.packing import pack_error
@@ -45,9 +45,11 @@ async def take(
     own = space.of_run(run_id)
     while True:
         state = await read(link, space, run_id)
-        if state is None or state.run.status not in statuses or await _lives(link, state.run.owner, dead):
+        if state is None or state.run.status not in statuses:
             return None
         owner = to_bytes(state.run.owner or "")
+        if await _lives(link, owner, dead):
+            return None
         keys = [*space.indexes, own.run, own.failures, own.attempts]
         answer = await link.call(_TAKE, keys, [to_bytes(worker_id), owner, *map(to_bytes, statuses)])
         if not isinstance(answer, int):
@@ -91,16 +93,16 @@ async def _unless_held(
     run = keys[len(space.indexes)]
     while True:
         owner: bytes | None = await link.call(_OWNER, [run])
-        if owner is None or await _lives(link, to_text(owner), dead):
+        if owner is None or await _lives(link, owner, dead):
             return False
         answer: Any = await link.call(script, keys, [*space.telling, owner, *arguments])
         if answer != _MOVED:
             return bool(answer == _DONE)
 
 
-async def _lives(link: Link, owner: str | None, dead: Collection[str]) -> bool:
+async def _lives(link: Link, owner: bytes, dead: Collection[str]) -> bool:
     """Tell whether *owner* is a living worker."""
-    return bool(owner) and owner not in dead and owner in await link.living()
+    return owner != b"" and owner in await link.living(dead)
 
 
 async def request_abort(link: Link, space: Keyspace, run_id: bytes, reason: str) -> bool:

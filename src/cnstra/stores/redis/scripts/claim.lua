@@ -16,15 +16,15 @@ end
 
 local function take(key, attempts, member, aborted)
   local run = load(key)
-  if not run or (run.status ~= 'pending' and run.status ~= 'running') then
-    redis.call('ZREM', OPEN, member) -- it was deleted or changed by hand
+  local is_open = run and (run.status == 'pending' or run.status == 'running')
+  if not is_open or member ~= group_of(run.owner) .. place_of(run) then
+    redis.call('ZREM', OPEN, member) -- what somebody has left who changed the run by hand
     return 0
   end
   if (run.abort ~= nil) ~= (aborted ~= '') then
     return 0 -- the request came since; it is seen the next time
   end
   leave_indexes(run)
-  redis.call('ZREM', OPEN, member)
   local status, failure = ending(run, lose(run, attempts), aborted)
   if status then
     settle(run, attempts, status, failure)

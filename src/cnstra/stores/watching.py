@@ -12,16 +12,16 @@ __all__ = ["Watchers"]
 
 @final
 class Watchers:
-    """Everybody who waits for the next change."""
+    """Everybody who waits for the next change; who has waited longest is told first."""
 
     def __init__(self) -> None:
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: dict[asyncio.Future[None], None] = {}
         self._lock = threading.Lock()
 
     def tell(self) -> None:
         """Wake them all."""
         with self._lock:
-            waiting, self._waiting = self._waiting, set()
+            waiting, self._waiting = self._waiting, {}
         for future in waiting:
             with suppress(RuntimeError):  # its event loop has closed
                 future.get_loop().call_soon_threadsafe(_wake, future)
@@ -30,7 +30,7 @@ class Watchers:
         """Wait for the next change, at most so long; tell whether there was one."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         with self._lock:
-            self._waiting.add(future)
+            self._waiting[future] = None
         try:
             async with asyncio.timeout(seconds):
                 await future
@@ -38,7 +38,7 @@ class Watchers:
             return False
         finally:
             with self._lock:
-                self._waiting.discard(future)
+                self._waiting.pop(future, None)
         return True
 
 

@@ -14,7 +14,7 @@ PEERS := $(VENV)-bench/.synced
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench format coverage test-all lock clean $(VENV)
+.PHONY: help demo test simulate lint bench format coverage test-all lock clean $(VENV)
 
 help: ## List the commands
 	@echo "usage: make COMMAND [ARGS=\"...\"]"
@@ -31,6 +31,9 @@ ifeq ($(strip $(ARGS)),)
 else
 	@$(PYTHON) -m pytest $(ARGS)
 endif
+
+simulate: $(NEED_VENV) ## Simulate many workers on one store (SEED=7 shows one schedule; FIRST=100000 COUNT=50000 runs others)
+	@$(PYTHON) -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(FIRST),--first $(FIRST)) $(if $(COUNT),--count $(COUNT))
 
 lint: $(NEED_VENV) ## Check style, formatting, types and layers
 	@$(PYTHON) -m ruff check

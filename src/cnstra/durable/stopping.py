@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from cnstra.durable.recorder import SHUTDOWN
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from cnstra.durable.recorder import RunRecorder
     from cnstra.errors import StoreError
 
-__all__ = ["give_back", "stop"]
+__all__ = ["end", "give_back", "is_ending", "stop"]
 
 _LAST_WORDS: Final = 1.0
-"""Seconds that cancelled handlers get to clean up."""
+"""Seconds that what is cancelled gets to clean up."""
 
 
 def stop(recorder: RunRecorder, error: StoreError) -> list[asyncio.Task[Any]]:
@@ -58,6 +58,21 @@ async def _cut_short(live: LiveRuns) -> None:
             run.stimulation.halt(StimulationAborted(SHUTDOWN))
     if _cancelled(bodies):
         await asyncio.wait(bodies, timeout=_LAST_WORDS)
+
+
+def is_ending() -> bool:
+    """Whether the task that asks was cancelled, also if that has got lost on its way."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def end(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel *tasks* until they have ended: before 3.12, `asyncio.wait_for`, which drivers use, may lose that."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_LAST_WORDS)
 
 
 def _cancelled(bodies: Iterable[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:

@@ -8,6 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final, final
 
 from cnstra.durable.complaints import Complaints
+from cnstra.durable.stopping import is_ending
 
 if TYPE_CHECKING:
     from cnstra.durable.retention import Retention
@@ -48,11 +49,12 @@ class Tidying:
 
     async def keep(self) -> None:
         """Tidy up until this is cancelled."""
-        while True:
+        while not is_ending():
             try:
                 await self._retention.apply(self._store, self._scope)
                 await self._bury()
                 self._complaints.settle()
             except Exception as error:  # noqa: BLE001 - the next time it may work
                 self._complaints.add(error)
-            await asyncio.sleep(_EVERY * self._random.uniform(0.9, 1.1))
+            if not is_ending():
+                await asyncio.sleep(_EVERY * self._random.uniform(0.9, 1.1))

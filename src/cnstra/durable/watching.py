@@ -8,6 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final, final
 
 from cnstra.durable.complaints import Complaints
+from cnstra.durable.stopping import end, is_ending
 
 if TYPE_CHECKING:
     from cnstra.durable.live import LiveRuns
@@ -91,19 +92,21 @@ class Watch:
         """Keep watch until this is cancelled."""
         self._tick(self._loop.time())
         try:
-            while True:
+            while not is_ending():
                 try:
                     await self._listen()
                     found = await self._look()
                     self._complaints.settle()
-                    await self._wait(found)
+                    if not is_ending():
+                        await self._wait(found)
                 except Exception as error:  # noqa: BLE001 - a watch that ends is worse than any error
                     self._complaints.add(error)
                     await asyncio.sleep(self._pause())
         finally:
-            for ending in (self._changes, self._timer):
-                if ending is not None:
-                    ending.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
+            if self._changes is not None:
+                await end([self._changes])
 
     def _pause(self) -> float:
         """Return for how long to leave a store alone that has failed."""

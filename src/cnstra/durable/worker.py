@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, final
 
@@ -19,7 +19,7 @@ from cnstra.durable.presence import Presence
 from cnstra.durable.recovery import Recovery
 from cnstra.durable.retention import Retention
 from cnstra.durable.settings import Settings
-from cnstra.durable.stopping import give_back, stop
+from cnstra.durable.stopping import end, give_back, stop
 from cnstra.durable.surroundings import REAL, Surroundings
 from cnstra.durable.termination import Termination
 from cnstra.durable.tidying import Tidying
@@ -283,7 +283,7 @@ class Worker:
 
     async def _close(self) -> None:
         self._is_open = False
-        await _cancel(self._chores)
+        await end(self._chores)
         await give_back(self.live, self._settings.grace)
         try:
             await self.committer.drain()
@@ -296,10 +296,3 @@ class Worker:
             if self._termination is not None and self._termination.requested is None:
                 self._termination.remove()
             await self.store.close()
-
-
-async def _cancel(tasks: Collection[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)

@@ -88,7 +88,7 @@ class MemoryRun:
             self._recoveries += 1
             self._losses = self._losses + 1 if self._losses_at == self._hop_count else 1
             self._losses_at = self._hop_count
-        return self._losses
+        return self._losses if self._losses_at == self._hop_count else 0
 
     def start(self, worker_id: str, now: float) -> None:
         """Hand it to a worker, in a new attempt."""

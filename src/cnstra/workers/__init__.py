@@ -14,13 +14,14 @@ from cnstra.workers.policy import RetryPolicy
 from cnstra.workers.ports import Checkpoint
 from cnstra.workers.reporting import JobProgress
 from cnstra.workers.schema import JOB_SCHEMA
-from cnstra.workers.serving import JobSource, serve
+from cnstra.workers.serving import BrokerWorker, JobSource, serve
 from cnstra.workers.stopping import StopSignals
 
 __all__ = [
     "JOB_FORMAT",
     "JOB_NAME",
     "JOB_SCHEMA",
+    "BrokerWorker",
     "Checkpoint",
     "Dead",
     "Delivery",

@@ -38,6 +38,7 @@ class StopSignals:
         self._requested = asyncio.Event()
         self._before: dict[signal.Signals, Any] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._heard = 0
 
     @property
     def requested(self) -> bool:
@@ -48,7 +49,6 @@ class StopSignals:
         """Ask for what a signal asks for: to stop, and the second time to hurry."""
         if self._requested.is_set():
             self.hurry.set()
-            self._leave()
         self._requested.set()
 
     async def wait(self) -> None:
@@ -70,6 +70,9 @@ class StopSignals:
         self._leave()
 
     def _hear(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - what a signal handler is given
+        self._heard += 1
+        if self._heard > 1:
+            self._leave()  # here and now: the event loop may be blocked, and never see to it
         if self._loop is not None:
             with suppress(RuntimeError):  # it is closed
                 self._loop.call_soon_threadsafe(self.request)

@@ -203,9 +203,14 @@ class StoredJobs:
         return self._judge.failed(info.attempt_number - spared, refusal)
 
     async def _held(self, info: RunInfo) -> Retry:
-        """Return a retry for about when the lease of the run's owner ends, if it is dead."""
-        lease = [one.lease_until - time() for one in await self._runner.workers() if one.worker_id == info.owner]
-        after = min(max(lease[0] if lease else 0.0, _SOON), _LATEST)
+        """Return a retry for when another worker's run may be over, or its lease.
+
+        A short run is asked for again soon and a long one rarely: brokers that count deliveries give up at some number.
+        """
+        now = time()  # if the clocks of worker and store differ, so does the delay, and no more than that
+        lasts = [now - one.started_at for one in await self._runner.attempts(info.stimulation_id)]
+        lease = [one.lease_until - now for one in await self._runner.workers() if one.worker_id == info.owner]
+        after = max(_SOON, min([_LATEST, *lasts[-1:], *lease]))
         return Retry(self._judge.spread(after), f"worker {info.owner} has the run")
 
     # ---- ending ----------------------------------------------------------------------------------------------

@@ -322,7 +322,7 @@ async def test_a_run_with_names_unknown_to_this_code_is_left_to_code_that_knows_
         assert old.active_runs == []
         info = await old.get("a")
         attempts = await old.attempts("a")
-        warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+        warnings = [one.message for one in caplog.records if (one.name, one.levelno) == ("cnstra", logging.WARNING)]
         async with DurableRunner(graph.cns, graph.registry, stores()) as new:
             await new.wait("a")
 

@@ -142,7 +142,7 @@ async def test_a_watch_outlives_a_store_that_is_down_for_a_while(
         store.down = False
         await (await runner.enqueue(graph.signal(1)))
 
-    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+    assert [one.message for one in caplog.records if (one.name, one.levelname) == ("cnstra", "WARNING")] == [
         "cannot look for runs to recover: no connection"
     ]
 

@@ -154,7 +154,7 @@ class Batch:
             for signal in outputs or ():
                 sources[signal[0]] = row
             failure = error and error_text(error)
-            values = contexts and contexts_text(contexts)
+            values = contexts_text(contexts) if contexts else None
             rows += (row, previous, key, key, ordinal, attempt_number, *task[1:5], status, failure, started_at)
             rows += (duration, values, text)
             previous = row

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cnstra.stores.postgres.arrays import PACKERS, Packed, PackedDumper, pack_columns
+from cnstra.stores.postgres.arrays import PACKERS, Packed, PackedDumper, pack_columns, pack_row
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 longs = st.integers(-(1 << 63), (1 << 63) - 1)
@@ -43,10 +43,23 @@ def test_an_array_arrives_as_it_was(connection: psycopg.Connection[Any], kind: s
     values = data.draw(st.lists(VALUES[kind], max_size=5))
     [column] = pack_columns([kind], [(value,) for value in values])
 
-    row = connection.execute(f"SELECT %s::{PACKERS[kind].sql}".encode(), (Packed(column),), binary=True).fetchone()
+    row = connection.execute(f"SELECT %s::{PACKERS[kind].sql}[]".encode(), (Packed(column),), binary=True).fetchone()
 
     assert row is not None
     assert row[0] == values
+
+
+@pytest.mark.parametrize("kind", VALUES)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_value_arrives_as_it_was(connection: psycopg.Connection[Any], kind: str, data: st.DataObject) -> None:
+    value = data.draw(VALUES[kind])
+    [packed] = pack_row([kind], [value])
+
+    parameter = None if packed is None else Packed(packed)
+    row = connection.execute(f"SELECT %s::{PACKERS[kind].sql}".encode(), (parameter,), binary=True).fetchone()
+
+    assert row == (value,)
 
 
 @pytest.mark.parametrize("rows", [[], [(1, "a")], [(1, "a"), (2, "b")]])

@@ -141,10 +141,22 @@ async def test_a_full_delta_is_read_back_whole(store: PostgresStore) -> None:
     assert stored.settled == delta.history[0]
 
 
-def test_a_statement_has_the_parts_that_it_needs() -> None:
-    text = commit_text(("signals",))
+@pytest.mark.parametrize(("is_single", "type_of_a_column"), [(True, "bigint"), (False, "bigint[]")])
+def test_a_statement_has_the_parts_that_it_needs(*, is_single: bool, type_of_a_column: str) -> None:
+    text = commit_text(("signals",), is_single=is_single)
 
     assert "INSERT INTO cnstra.signals" in text
     assert "cnstra.frontier" not in text
-    assert "$13::bigint[]" in text
+    assert f"$13::{type_of_a_column})" in text
     assert "$14" not in text
+
+
+async def test_one_row_of_each_kind_needs_no_arrays(store: PostgresStore) -> None:
+    state = await admitted(store, new_run(tasks=3))
+    single = hop(state)
+    wide = hop(state)
+    wide.removed = [0, 1]
+
+    assert Batch([single]).is_single
+    assert not Batch([wide]).is_single
+    assert not Batch([single, hop(await admitted(store, new_run("other")))]).is_single

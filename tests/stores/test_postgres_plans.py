@@ -140,8 +140,9 @@ async def test_a_query_reads_no_more_than_it_needs(store: PostgresStore, text: s
     assert pages(plan) < 1500  # of over 30,000
 
 
-async def test_a_commit_finds_every_row_by_its_key(store: PostgresStore) -> None:
-    state = await admitted(store, new_run("mine"))
+@pytest.mark.parametrize("is_single", [True, False])
+async def test_a_commit_finds_every_row_by_its_key(store: PostgresStore, *, is_single: bool) -> None:
+    state = await admitted(store, new_run(f"mine {is_single}"))
     delta = hop(state, ended=COMPLETED)
     delta.failures, delta.dropped = {5: BOOM}, [6]
     delta.contexts, delta.hops = {"a": b"1"}, {"a": 1}
@@ -150,9 +151,9 @@ async def test_a_commit_finds_every_row_by_its_key(store: PostgresStore) -> None
     assert missing == {"tasks"}  # and that one only adds
 
     rows = [batch._moves, *(batch._rows[name] for name in batch.names)]
-    columns = [list(column) for part in rows for column in zip(*part, strict=True)]
+    columns = [column[0] if is_single else list(column) for part in rows for column in zip(*part, strict=True)]
 
-    plan = await plan_of(store, commit_text(batch.names), [*columns, "channel", "sender"])
+    plan = await plan_of(store, commit_text(batch.names, is_single=is_single), [*columns, "channel", "sender"])
 
     assert whole_tables(plan) == []
     assert pages(plan) < 150

@@ -8,9 +8,9 @@ from typing import Any, TypeAlias, final
 
 from cnstra.persist.delta import Delta
 from cnstra.persist.records import TaskRow
-from cnstra.stores.postgres.arrays import pack_columns
+from cnstra.stores.postgres.arrays import pack_columns, pack_row
 from cnstra.stores.postgres.rows import contexts_json, error_text
-from cnstra.stores.postgres.statements import MOVE_ON, PARTS
+from cnstra.stores.postgres.statements import MOVE_ON, PARTS, Part
 
 __all__ = ["Batch", "task_values"]
 
@@ -23,18 +23,25 @@ class Batch:
 
     Attributes:
         names: The kinds of change that there are, by their names in `PARTS`.
+        is_single: Whether there is one row of each of them.
         columns: The packed columns of all of them, in the order of the statement's parameters.
     """
 
-    def __init__(self, deltas: Iterable[Delta]) -> None:
+    def __init__(self, deltas: Sequence[Delta]) -> None:
         self._moves: _Rows = []
         self._rows: dict[str, _Rows] = {name: [] for name in PARTS}
         # In one order everywhere, so that two workers that dispute several runs do not wait for each other in a ring.
-        self._add(sorted(deltas, key=attrgetter("key")))
+        self._add(deltas if len(deltas) == 1 else sorted(deltas, key=attrgetter("key")))
         self.names = tuple(name for name, rows in self._rows.items() if rows)
-        self.columns = pack_columns(MOVE_ON.kinds, self._moves)
+        self.is_single = len(deltas) == 1 and all(len(self._rows[name]) == 1 for name in self.names)
+        self.columns = self._pack(MOVE_ON, self._moves)
         for name in self.names:
-            self.columns += pack_columns(PARTS[name].kinds, self._rows[name])
+            self.columns += self._pack(PARTS[name], self._rows[name])
+
+    def _pack(self, part: Part, rows: _Rows) -> list[bytes | None]:
+        if self.is_single:
+            return pack_row(part.kinds, rows[0])
+        return [*pack_columns(part.kinds, rows)]
 
     def _add(self, deltas: Iterable[Delta]) -> None:
         """Gather what the deltas change.
@@ -52,9 +59,9 @@ class Batch:
             for signal in delta.signals.values():
                 signals.append((key, *signal))
             for task in delta.tasks.values():
-                tasks.append((key, *task_values(task)))
-            for place, (ordinal, attempt, task, status, error, started, duration, contexts) in enumerate(delta.history):
-                outcome = (status, error and error_text(error), started, duration, contexts_json(contexts))
+                tasks.append((key, *task) if task[5] is None else (key, *task_values(task)))
+            for place, (ordinal, attempt, task, status, error, started, took, contexts) in enumerate(delta.history):
+                outcome = (status, error and error_text(error), started, took, contexts_json(contexts))
                 history.append((key, sequence, place, ordinal, attempt, *task[1:5], *outcome))
             for ordinal in delta.removed:
                 removed.append((key, ordinal))
@@ -75,5 +82,4 @@ class Batch:
 
 def task_values(task: TaskRow) -> Sequence[Any]:
     """Return the columns of a task of the frontier."""
-    failure = task[5]
-    return task if failure is None else (*task[:5], error_text(failure))
+    return (*task[:5], error_text(task[5]))

@@ -49,16 +49,17 @@ class Committing:
 
     def __init__(self, names: Names, sender: str) -> None:
         self._names = names
-        self._tail = [names.channel.encode(), sender.encode()]
-        self._statements: dict[Sequence[str], Statement] = {}
+        self._tail: list[bytes | None] = [names.channel.encode(), sender.encode()]
+        self._statements: dict[tuple[Sequence[str], bool], Statement] = {}
 
     async def through(self, pipe: Pipe, deltas: Sequence[Delta]) -> set[int]:
         """Commit *deltas*, each of another run, in one round trip; return the runs whose delta was applied now."""
         batch = Batch(deltas)
-        statement = self._statements.get(batch.names)
+        kind = batch.names, batch.is_single
+        statement = self._statements.get(kind)
         if statement is None:
-            text = self._names.fill(commit_text(batch.names))
-            statement = self._statements[batch.names] = Statement(b"cnstra_%d" % len(self._statements), text)
+            text = self._names.fill(commit_text(batch.names, is_single=batch.is_single))
+            statement = self._statements[kind] = Statement(b"cnstra_%d" % len(self._statements), text)
         result = await pipe.run(statement, self._values(batch))
         if result.ntuples == len(deltas):
             return {delta.key for delta in deltas}
@@ -70,7 +71,8 @@ class Committing:
         is_news = False
         for some in _rounds(deltas):
             batch = Batch(some)
-            rows = await session.numbered(commit_text(batch.names), columns=self._values(batch))
+            text = commit_text(batch.names, is_single=batch.is_single)
+            rows = await session.numbered(text, columns=self._values(batch))
             moved = {run for run, *_ in rows}
             is_news = is_news or bool(moved)
             if len(moved) < len(some):
@@ -86,7 +88,7 @@ class Committing:
         columns = pack_columns(_STANDING.kinds, [(delta.key, delta.fence, delta.sequence) for delta in deltas])
         return {run for (run,) in await session.numbered(STANDING, columns=columns)}
 
-    def _values(self, batch: Batch) -> list[bytes]:
+    def _values(self, batch: Batch) -> list[bytes | None]:
         return batch.columns + self._tail if "ended" in batch.names else batch.columns
 
 

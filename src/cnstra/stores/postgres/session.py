@@ -58,13 +58,14 @@ class Session:
         await cursor.execute(self.names.fill_percent(text), values)
         return cursor.rowcount
 
-    async def numbered(self, text: str, *values: object, columns: Sequence[bytes] = ()) -> list[Row]:
+    async def numbered(self, text: str, *values: object, columns: Sequence[bytes | None] = ()) -> list[Row]:
         """Run a statement with the parameters ``$1``, ``$2``, ...: first *values*, and then packed *columns*."""
         cursor = AsyncRawCursor(self.connection, row_factory=tuple_row)
         cursor.adapters.register_dumper(Packed, PackedDumper)
         # Of one type whatever their size, or every size of them would have a prepared statement of its own.
         scalars = [Int8(value) if isinstance(value, int) else value for value in values]
-        await cursor.execute(self.names.fill(text), [*scalars, *map(Packed, columns)], prepare=True)
+        packed = [None if column is None else Packed(column) for column in columns]
+        await cursor.execute(self.names.fill(text), [*scalars, *packed], prepare=True)
         return await cursor.fetchall()
 
     async def tell(self, scope: str | None) -> None:

@@ -13,7 +13,17 @@ from typing import Final, NamedTuple
 
 from cnstra.stores.postgres.arrays import PACKERS
 
-__all__ = ["ADD_SIGNALS", "ADD_TASKS", "MOVE_ON", "PARTS", "SET_CONTEXTS", "Part", "commit_text", "rows_text"]
+__all__ = [
+    "ADD_SIGNALS",
+    "ADD_TASKS",
+    "MOVE_ON",
+    "PARTS",
+    "SET_CONTEXTS",
+    "Part",
+    "commit_text",
+    "row_text",
+    "rows_text",
+]
 
 
 class Part(NamedTuple):
@@ -169,24 +179,39 @@ _TELL = """, (
         {channel} || '_' || substr(encode(sha256(convert_to(scope, 'UTF8')), 'hex'), 1, 32), {sender}
     )) FROM (SELECT DISTINCT scope FROM ended WHERE status = 'pending') AS freed
 )"""
-_MOVED = "(v.run IN (SELECT run FROM moved)) IS TRUE"  # not as a join: it stays a lookup in a hash table, however many
+# Nearly always all are; then nothing is looked up. Not a join: that would be planned for ten rows, whatever comes.
+_MOVED = "((SELECT count(*) FROM moved) = {expected} OR v.run IN (SELECT run FROM moved))"
+_MOVED_ALONE = "(SELECT count(*) FROM moved) = 1"
 
 
 def rows_text(part: Part, numbers: Iterator[int]) -> str:
     """Return what makes rows of the parameters with the next *numbers*, a packed column each."""
-    arrays = ", ".join(f"${next(numbers)}::{PACKERS[kind].sql}" for kind in part.kinds)
+    arrays = ", ".join(f"${next(numbers)}::{PACKERS[kind].sql}[]" for kind in part.kinds)
     return f"unnest({arrays}) AS v({', '.join(part.columns)})"
 
 
-def commit_text(names: Sequence[str]) -> str:
+def row_text(part: Part, numbers: Iterator[int]) -> str:
+    """Return what makes one row of the parameters with the next *numbers*, a packed value each."""
+    values = ", ".join(f"${next(numbers)}::{PACKERS[kind].sql}" for kind in part.kinds)
+    return f"(VALUES ({values})) AS v({', '.join(part.columns)})"
+
+
+def commit_text(names: Sequence[str], *, is_single: bool = False) -> str:
     """Return the statement with these of the `PARTS`, in this order; its rows are the runs that were moved on.
 
     Its parameters are the columns of `MOVE_ON`, those of the parts and, with ``ended``, the channel and the sender.
+
+    Args:
+        names: Of the parts.
+        is_single: Whether each part has one row, as most hops of a run that is alone have: arrays would take longer to
+            set up than all the rest.
     """
     numbers = count(1)
-    parts = [f"moved AS ({MOVE_ON.text.format(rows=rows_text(MOVE_ON, numbers))})"]
+    rows = row_text if is_single else rows_text
+    moved = _MOVED_ALONE if is_single else _MOVED.format(expected="cardinality($1::bigint[])")
+    parts = [f"moved AS ({MOVE_ON.text.format(rows=rows(MOVE_ON, numbers))})"]
     for name in names:
-        text = PARTS[name].text.format(rows=rows_text(PARTS[name], numbers), moved=_MOVED)
+        text = PARTS[name].text.format(rows=rows(PARTS[name], numbers), moved=moved)
         parts.append(f"{name} AS ({text})")
     tell = ""
     if "ended" in names:

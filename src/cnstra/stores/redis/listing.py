@@ -20,6 +20,7 @@ _RECORDS: Final = Script("records", *READING)
 _NEWEST: Final = Script("newest")
 _NO_FILTER: Final = (b"", b"", b"", b"")
 _AT_ONCE: Final = 200
+_LOOKED_AT_AT_ONCE: Final = 300
 
 _logger = logging.getLogger("cnstra.stores")
 
@@ -41,7 +42,7 @@ async def list_runs(link: Link, space: Keyspace, where: RunFilter, limit: int, c
     indexes = [space.with_status(status) for status in statuses]
     wanted = _conditions(where)
     # A filter leaves few of many, so many are looked at; without one, the page and what tells whether there is another.
-    at_once = min(limit + 1, _AT_ONCE) if wanted == _NO_FILTER else _AT_ONCE
+    at_once = min(limit + 1, _AT_ONCE) if wanted == _NO_FILTER else _LOOKED_AT_AT_ONCE
     found: list[tuple[int, RunRecord]] = []
     while True:
         newest = await link.call(_NEWEST, indexes, [b"%d" % before, b"%d" % at_once])

@@ -8,9 +8,13 @@ local function condition(i)
 end
 local entry, text = condition(1), condition(4)
 local after, before = tonumber(condition(2)), tonumber(condition(3))
+local is_any = not (entry or after or before or text)
 
 local function has_text(packed)
-  local class, message, start = string.match(packed or '', '^(%d+):(%d+):()')
+  if not packed then
+    return false
+  end
+  local class, message, start = string.match(packed, '^(%d+):(%d+):()')
   if not class then
     return false
   end
@@ -19,20 +23,18 @@ local function has_text(packed)
     or string.find(string.sub(packed, middle, middle + tonumber(message) - 1), text, 1, true)
 end
 
-local function is_selected(run)
-  local created = tonumber(run.created) or 0
-  return (not entry or run.entry == entry)
+local function is_selected(key)
+  local run = redis.call('HMGET', key, 'entry', 'created', 'error', 'attempt_error')
+  local created = tonumber(run[2]) or 0
+  return (not entry or run[1] == entry)
     and (not after or created >= after)
     and (not before or created < before)
-    and (not text or has_text(run.error or run.attempt_error))
+    and (not text or has_text(run[3] or run[4]))
 end
 
 local function read(at)
-  local run = load(KEYS[at])
-  if not run or not is_selected(run) then
-    return 0
-  end
-  return { values_of(run), entries_of(run, KEYS[at + 1]) }
+  local run = (is_any or is_selected(KEYS[at])) and load(KEYS[at])
+  return run and { values_of(run), entries_of(run, KEYS[at + 1]) } or 0
 end
 
 local records = {}

@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
-from cnstra import DurableRunner, StimulationFailed
+from cnstra import DurableRunner, Fenced, StimulationFailed
 from cnstra.errors import RunNotReady
 from cnstra.persist.ports import Store
 from cnstra.persist.records import NewRun, RunState
 from cnstra.stores import MemoryStore
 from tests.durability.wrapping import StoreWrapper
 from tests.durable.conftest import Reopen
-from tests.durable.graphs import Boom, Switch, line, pass_on
+from tests.durable.graphs import Boom, Context, Item, Switch, line, pass_on
+from tests.durable.waiting import until
 
 
 class SlowAdmission(StoreWrapper):
@@ -71,3 +72,62 @@ async def test_a_retry_whose_context_cannot_be_made_fails_visibly(
     assert info.error is not None
     assert (info.status, info.outstanding, info.error.type_name) == ("failed", 1, "Boom")
     assert graph.ran == ["n0:1", "n0:1"]
+
+
+class Late(SlowAdmission):
+    """Answers claims, too, only when it is told to."""
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
+        self.claiming, self.claimed = asyncio.Event(), asyncio.Event()
+        self.claimed.set()
+
+    async def claim(self, scope: str, worker_id: str, **how: Any) -> list[RunState]:
+        states = await super().claim(scope, worker_id, **how)
+        if states:
+            self.claiming.set()
+            await self.claimed.wait()
+        return states
+
+
+async def test_a_claim_that_overtakes_the_admission_of_the_run_has_it() -> None:
+    graph = line(pass_on)
+    store = Late(MemoryStore())
+    async with DurableRunner(graph.cns, graph.registry, store, worker_id="w") as runner:
+        starting = asyncio.ensure_future(runner.stimulate(graph.signal(1), stimulation_id="a"))
+        await store.admitting.wait()
+        await store.remove_worker("w")  # as a request of an earlier process of this name that comes through late
+        await store.claiming.wait()
+        await until(lambda: len(graph.ran) == 1)
+        store.admitted.set()
+        await (await starting)
+        attempts = await runner.attempts("a")
+
+    assert graph.ran == ["n0:1"]
+    assert [attempt.status for attempt in attempts] == ["lost", "completed"]
+
+
+async def test_a_claim_that_comes_after_the_admission_of_the_run_stops_its_first_attempt() -> None:
+    attempts: list[int] = []
+
+    async def hang(item: Item, ctx: Context) -> None:
+        attempts.append(ctx.attempt_number)
+        if ctx.attempt_number == 1:
+            await asyncio.Event().wait()
+
+    graph = line(hang)
+    store = Late(MemoryStore())
+    async with DurableRunner(graph.cns, graph.registry, store, worker_id="w") as runner:
+        starting = asyncio.ensure_future(runner.stimulate(graph.signal(1), stimulation_id="a"))
+        await store.admitting.wait()
+        store.claimed.clear()
+        await store.remove_worker("w")
+        await store.claiming.wait()
+        store.admitted.set()
+        first = await starting
+        store.claimed.set()
+        with pytest.raises(Fenced):
+            await first
+        await runner.wait("a")
+
+    assert attempts == [1, 2]

@@ -53,7 +53,7 @@ class CopiedRuns(NewRuns):
             metadata=options.metadata,
         )
         new = replace(self._admission.new_run(entry, clone_id, options, record.volume), clone_of=stimulation_id)
-        run = await self._admit(new, entry, options, live)
+        run = await self._admit(new, lambda state: self._worker.launcher.start(state, entry, options, live))
         return run or await self._existing(clone_id, "raise")
 
     async def fork(
@@ -93,13 +93,8 @@ class CopiedRuns(NewRuns):
         return await self._admit_branch(replace(new, forked_from=stimulation_id, forked_task=from_task))
 
     async def _admit_branch(self, new: NewRun) -> DurableRun:
-        async with self._worker.ownership.of(new.stimulation_id):
-            with self._worker.wary():
-                state = await self.store.admit(new, self._worker.worker_id)
-            if state is not None:
-                self._worker.require_lease()
-                return self._worker.launcher.revive(state)
-        return await self._existing(new.stimulation_id, "raise")
+        run = await self._admit(new, self._worker.launcher.branch)
+        return run or await self._existing(new.stimulation_id, "raise")
 
     async def _record(self, stimulation_id: str) -> RunRecord:
         record = await self.store.get(self.scope, stimulation_id)

@@ -14,6 +14,8 @@ from cnstra.durable.handles import DurableRun
 from cnstra.durable.naming import SubscriberNames
 from cnstra.durable.recorder import RunRecorder
 from cnstra.durable.resuming import Reviver
+from cnstra.durable.stopping import stop
+from cnstra.errors import Fenced
 
 if TYPE_CHECKING:
     from cnstra.core.cns import CNS
@@ -91,6 +93,13 @@ class Launcher:
         self._cns.start(stimulation, entry.signals, entry.groups)
         return run
 
+    def branch(self, state: RunState) -> DurableRun | None:
+        """Start a run that was just admitted from its frontier; as `start` for what it returns and raises."""
+        if self._accepts():
+            return self.revive(state)
+        RunRecorder(self._names, self._committer, state, "hop").release()
+        return None
+
     def revive(self, state: RunState) -> DurableRun:
         """Start a run that this worker has taken, where it stands.
 
@@ -141,6 +150,11 @@ class Launcher:
         RunRecorder(self._names, self._committer, state, "hop").give_up(error)
 
     def _under_way(self, stimulation: Stimulation, recorder: RunRecorder) -> DurableRun:
+        earlier = self._live.recorder_of(recorder.stimulation_id)
+        if (
+            earlier is not None
+        ):  # its fence is old: the worker's own row had got lost, and a claim brought the run again
+            stop(earlier, Fenced(earlier.stimulation_id, earlier.fence))
         recorder.stimulation = stimulation
         stimulation.attach(recorder)
         run = DurableRun(recorder.stimulation_id, recorder.attempt_number, stimulation)

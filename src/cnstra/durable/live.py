@@ -50,6 +50,11 @@ class LiveRuns:
         entry = self._runs.get(stimulation_id)
         return None if entry is None else entry[0]
 
+    def recorder_of(self, stimulation_id: str) -> RunRecorder | None:
+        """Return the recorder of the run, if it is under way here."""
+        entry = self._runs.get(stimulation_id)
+        return None if entry is None else entry[1]
+
     def __iter__(self) -> Iterator[tuple[DurableRun, RunRecorder]]:
         return iter(list(self._runs.values()))
 

@@ -156,6 +156,7 @@ class Recovery:
                         unfit=(*self._unfit.keys(), *passed_over),
                     )
                 for state in states:
+                    self._ownership.claimed(state.run.stimulation_id)
                     if not self._accepts():  # it was stopped meanwhile
                         self._orphans.suspect()
                         break

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from cnstra.core.options import StimulationOptions
-from cnstra.durable.admission import Admission, Entry
+from cnstra.durable.admission import Admission
 from cnstra.durable.arguments import Moment, checked_id, moment, one_of, seconds, whole
 from cnstra.durable.changing import HeldRuns
 from cnstra.durable.identity import new_stimulation_id
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cnstra.durable.handles import DurableRun
     from cnstra.durable.launching import Graph
     from cnstra.durable.worker import Worker
-    from cnstra.persist.records import NewRun
+    from cnstra.persist.records import NewRun, RunState
 
 __all__ = ["NewRuns", "id_of"]
 
@@ -114,7 +114,7 @@ class NewRuns(HeldRuns):
             metadata=options.metadata,
         )
         new = self._admission.new_run(entry, id_of(stimulation_id), options, self._volume_of(volume))
-        run = await self._admit(new, entry, options, live)
+        run = await self._admit(new, lambda state: self._worker.launcher.start(state, entry, options, live))
         return run or await self._existing(new.stimulation_id, on_conflict)
 
     async def enqueue(
@@ -211,16 +211,14 @@ class NewRuns(HeldRuns):
             raise GraphError("give run_at or delay, not both")
         return self._worker.presence.now() + seconds(delay, "delay", least=0)
 
-    async def _admit(
-        self, new: NewRun, entry: Entry, stored: RunOptions, live: StimulationOptions
-    ) -> DurableRun | None:
+    async def _admit(self, new: NewRun, start: Callable[[RunState], DurableRun | None]) -> DurableRun | None:
         """Store a run and start it; ``None`` if its id is taken."""
-        async with self._worker.ownership.of(new.stimulation_id):
+        async with self._worker.ownership.admitting(new.stimulation_id) as admission:
             with self._worker.wary():
                 state = await self.store.admit(new, self._worker.worker_id)
             if state is None:
                 return None
-            run = self._worker.launcher.start(state, entry, stored, live)
+            run = None if admission.is_overtaken else start(state)
             return run or self._worker.outcomes.handle(new.stimulation_id, state.run.attempt_number)
 
     async def _existing(self, stimulation_id: str, on_conflict: str) -> DurableRun:

@@ -52,9 +52,13 @@ def explain(error: BaseException, label: str) -> BaseException:
     return explained
 
 
-def unreadable(label: str, run_id: str, problem: object) -> StoreError:
-    """Return the error of a run that cannot be read."""
-    return StoreError(f"{label}: run {run_id!r} cannot be read: {problem}; delete or repair the run")
+def unreadable(label: str, run_id: str | bytes, problem: object) -> StoreError:
+    """Return the error of a run that cannot be read, maybe not even its id."""
+    return StoreError(f"{label}: run {_shown(run_id)!r} cannot be read: {_shown(problem)}; delete or repair the run")
+
+
+def _shown(told: object) -> object:
+    return told.decode("utf-8", "backslashreplace") if isinstance(told, bytes) else told
 
 
 def advised(text: str, word: str | None = None) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 from cnstra.persist.records import AttemptRecord, SignalRow, StoredTask, TaskSettled
 from cnstra.stores.redis.errors import BadRow, unreadable
 from cnstra.stores.redis.fields import every_field, pairs
-from cnstra.stores.redis.keys import Keyspace, to_text
+from cnstra.stores.redis.keys import Keyspace
 from cnstra.stores.redis.link import Link
 from cnstra.stores.redis.rows import attempts_of, integer, settled_of, signal_of
 from cnstra.stores.redis.script import Script
@@ -26,7 +26,7 @@ async def attempts(link: Link, space: Keyspace, run_id: bytes) -> list[AttemptRe
     try:
         return attempts_of(pairs(fields), hops_so_far)
     except BadRow as error:
-        raise unreadable(link.label, to_text(run_id), error) from error
+        raise unreadable(link.label, run_id, error) from error
 
 
 async def tasks(link: Link, space: Keyspace, run_id: bytes, attempt_number: int | None) -> list[StoredTask]:
@@ -48,7 +48,7 @@ async def tasks(link: Link, space: Keyspace, run_id: bytes, attempt_number: int 
         }
         history = [settled_of(one) for one in stored]
     except BadRow as error:
-        raise unreadable(link.label, to_text(run_id), error) from error
+        raise unreadable(link.label, run_id, error) from error
     return _joined([one for one in history if attempt_number in (None, one.attempt_number)], signals)
 
 

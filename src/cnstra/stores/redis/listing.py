@@ -9,7 +9,7 @@ from typing import Final
 from cnstra.errors import StoreError
 from cnstra.persist.records import Page, RunFilter, RunRecord
 from cnstra.stores.redis.errors import BadRow, unreadable
-from cnstra.stores.redis.keys import MAX_NUMBER, STATUSES, Keyspace, to_bytes, to_text
+from cnstra.stores.redis.keys import MAX_NUMBER, STATUSES, Keyspace, to_bytes
 from cnstra.stores.redis.link import Link
 from cnstra.stores.redis.rows import entries_of, run_of
 from cnstra.stores.redis.script import READING, Script
@@ -74,7 +74,7 @@ async def _records(
         if answer == 0:
             records.append(None)
         elif isinstance(answer, bytes):
-            records.append(unreadable(link.label, to_text(run_id), to_text(answer)))
+            records.append(unreadable(link.label, run_id, answer))
         else:
             records.append(_record(link, space, run_id, *answer))
     return records
@@ -86,7 +86,7 @@ def _record(
     try:
         return run_of(space.scope, values, entries_of(entries))
     except BadRow as error:
-        return unreadable(link.label, to_text(run_id), error)
+        return unreadable(link.label, run_id, error)
 
 
 def _conditions(where: RunFilter) -> tuple[bytes, ...]:

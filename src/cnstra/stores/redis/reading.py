@@ -10,7 +10,7 @@ from cnstra.errors import StoreError
 from cnstra.persist.records import RunState, SignalRow, TaskRow
 from cnstra.stores.redis.errors import BadRow, unreadable
 from cnstra.stores.redis.fields import every_field, pairs
-from cnstra.stores.redis.keys import Keyspace, handle_of, to_bytes, to_text
+from cnstra.stores.redis.keys import Keyspace, handle_of, to_bytes
 from cnstra.stores.redis.link import Link
 from cnstra.stores.redis.rows import FIELDS, Values, entries_of, integer, run_of, task_of, text
 from cnstra.stores.redis.script import READING, Script
@@ -58,7 +58,7 @@ async def read_many(link: Link, space: Keyspace, run_ids: Sequence[bytes]) -> li
 async def _read_on(link: Link, space: Keyspace, run_id: bytes, answer: Any) -> RunState | StoreError | None:
     """Make a state, without signals, of what the script found; read what was too much for it."""
     if isinstance(answer, bytes):
-        return unreadable(link.label, to_text(run_id), to_text(answer))
+        return unreadable(link.label, run_id, answer)
     if answer == 0:
         return None
     values, entries, fields, failures = answer
@@ -68,7 +68,7 @@ async def _read_on(link: Link, space: Keyspace, run_id: bytes, answer: Any) -> R
     try:
         return _state_of(space.scope, values, entries_of(entries), all_fields, all_failures)
     except BadRow as error:
-        return unreadable(link.label, to_text(run_id), error)
+        return unreadable(link.label, run_id, error)
 
 
 def _state_of(

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
-from redis.exceptions import AuthenticationError, BusyLoadingError, NoScriptError
+from redis.exceptions import AuthenticationError, BusyLoadingError, NoScriptError, RedisError
 from redis.exceptions import ConnectionError as ConnectionLost
 
 if TYPE_CHECKING:
@@ -53,6 +53,17 @@ class _Away(Exception):
     def __init__(self, reason: Exception) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+async def _is_stale(connection: AbstractConnection) -> bool:
+    """Tell whether an idle connection has something to read: its end, or an answer that nobody waits for."""
+    has_some: Any = (
+        getattr(connection, "can_read", None) or connection.can_read_destructive
+    )  # its name until 8
+    try:
+        return bool(await has_some())
+    except (RedisError, OSError):
+        return True
 
 
 async def _exchange(connection: AbstractConnection, command: bytes) -> Any:
@@ -118,7 +129,7 @@ class SingleServer:
 
     async def _connect(self, connection: AbstractConnection) -> None:
         """Open a connection, unless it is open and has nothing to say: the server may have closed it meanwhile."""
-        if connection.is_connected and not await connection.can_read():
+        if connection.is_connected and not await _is_stale(connection):
             return
         await connection.disconnect()
         try:

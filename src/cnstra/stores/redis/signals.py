@@ -9,7 +9,7 @@ from typing import Final
 from cnstra.errors import StoreError
 from cnstra.persist.records import SignalRow
 from cnstra.stores.redis.errors import BadRow, unreadable
-from cnstra.stores.redis.keys import Keyspace, to_text
+from cnstra.stores.redis.keys import Keyspace
 from cnstra.stores.redis.link import Link
 from cnstra.stores.redis.packing import pack
 from cnstra.stores.redis.rows import signal_of
@@ -52,9 +52,9 @@ def _added(
     if isinstance(found, StoreError):
         return found
     if isinstance(answer, bytes):
-        return unreadable(label, to_text(run_id), to_text(answer))
+        return unreadable(label, run_id, answer)
     try:
         more = {n: signal_of(n, stored) for n, stored in zip(ordinals, answer, strict=True) if stored is not None}
     except BadRow as error:
-        return unreadable(label, to_text(run_id), error)
+        return unreadable(label, run_id, error)
     return found | more

@@ -26,7 +26,8 @@ class Ledger:
     - one whose event loop is blocked while its heartbeat hangs;
     - a worker that takes a run from itself, with a request that it has given up and that comes through all the same, or
       since its lease has ended without its knowing;
-    - a worker whose name another one had before: whoever knows that one to be dead may take it for dead, too.
+    - a worker whose name another one had before: whoever knows that one to be dead may take it for dead, too, and the
+      other one's last request may remove its row.
     """
 
     def __init__(self, world: World) -> None:
@@ -89,7 +90,8 @@ class Ledger:
         owner, asker, now = account.owner, request.process, self._world.now
         if owner is None or not owner.alive:
             return
-        if owner is asker and not (request.is_late or owner.is_unaware):
+        has_row = self._holders.get(owner.worker_id) is owner
+        if owner is asker and not (request.is_late or owner.is_unaware) and has_row:
             return  # it does not run it: it has made sure of that
         dead = sorted(request.keywords["dead"])
         is_confused = self._namesakes[owner.worker_id] > 1 and owner.worker_id in dead
@@ -98,7 +100,7 @@ class Ledger:
             account.robbed(owner)
         elif self._leases.get(owner.worker_id, 0.0) > now:
             self._world.violate(f"run {account.run_id} is taken from {owner.name} by {asker.name}, which has {dead}")
-        elif owner.is_unaware or self._holders.get(owner.worker_id) is not owner:
+        elif owner.is_unaware or not has_row:
             account.robbed(owner)
 
     # ---- workers ---------------------------------------------------------------------------------------------

@@ -169,7 +169,7 @@ def _add_growth(table: Table, stores: Sequence[Backend], rounds: int, *, quick: 
     runs, hops = (200, 500) if quick else (1_000, 1_000)
     for store in stores:
         measure = partial(_recovery, store=store, runs=runs, hops=hops, rounds=min(rounds, 5))
-        table.add(f"{store.name}, recovery of {runs:,} after {hops:,} hops, to {FEW}", measure)
+        table.add(f"{store.name}, recovery after {hops:,} hops, to {FEW}", measure)
     active = 1_000 if quick else 10_000
     for store in stores:
         measure = partial(_heartbeat, store=store, active=active, beats=3 if quick else 10)

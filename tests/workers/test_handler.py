@@ -162,7 +162,7 @@ async def test_a_handler_that_stops_taking_answers_at_once_and_goes_on_with_what
         unknown = await runner.get("b")
 
     assert refused == Retry(0.0, "this worker takes no more jobs")
-    assert (in_hand, handler.in_hand) == (1, 0)
+    assert (in_hand, handler.in_hand, handler.takes_jobs) == (1, 0, False)
     assert done == Done(1)
     assert unknown is None
 

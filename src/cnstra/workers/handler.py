@@ -189,6 +189,11 @@ class JobHandler:
     # ---- stopping --------------------------------------------------------------------------------------------
 
     @property
+    def takes_jobs(self) -> bool:
+        """Whether deliveries are still taken; if not, each is answered with a `Retry` at once."""
+        return self._takes_jobs
+
+    @property
     def in_hand(self) -> int:
         """How many deliveries are being handled."""
         return len(self._in_hand)

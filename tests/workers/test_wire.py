@@ -36,6 +36,16 @@ def test_the_original_leaves_out_what_is_undefined_and_may_add_what_we_do_not_kn
 
 
 def test_what_others_keep_as_progress_is_told_apart() -> None:
-    others: list[Any] = [None, 0, 42, "half", [], {}, {"tasks": []}, {"tasks": {}, "context": {}}, {"tasks": [], "context": None}]
+    others: list[Any] = [
+        None,
+        0,
+        42,
+        "half",
+        [],
+        {},
+        {"tasks": []},
+        {"tasks": {}, "context": {}},
+        {"tasks": [], "context": None},
+    ]
 
     assert not any(is_progress(one) for one in others)

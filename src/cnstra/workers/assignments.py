@@ -66,7 +66,7 @@ def assignment_of(delivery: Delivery, registry: CNSPersistOptionsRegistry, max_b
         raise PayloadError("job", "$", "neither the broker nor the job has an id: give it a stimulation_id")
     require_fitting("stimulation_id", stimulation_id)
     collateral = registry.require_collateral(job.collateral_name)
-    payload = registry.load_payload(collateral, job.payload_version, job.payload)
+    payload = registry.decode_payload(collateral, job.payload_version, _encoded(job.payload))
     modality, path = RunOptions(modality=job.modality, afferent_path=job.afferent_path).route(registry)
     return Assignment(
         stimulation_id=stimulation_id,
@@ -93,7 +93,11 @@ def _size_of(delivery: Delivery) -> int:
         return len(data) if data.isascii() else len(data.encode("utf-8", "surrogatepass"))
     if isinstance(data, (bytes, bytearray)):
         return len(data)
+    return len(_encoded(data))
+
+
+def _encoded(data: Any) -> bytes:
     try:
-        return len(msgspec.json.encode(data))
+        return msgspec.json.encode(data)
     except (TypeError, ValueError, RecursionError) as error:
         raise PayloadError("job", "$", f"not plain JSON data ({error})") from error

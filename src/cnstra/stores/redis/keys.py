@@ -103,6 +103,7 @@ class Keyspace:
         indexes: What every script that changes a run is given first; see ``scripts/indexes.lua``.
         telling: The channel where changes are told, and the message that tells of one in this scope.
         counter: The number of the newest run.
+        of_run: Returns the keys of the run with that id.
     """
 
     def __init__(self, prefix: str, scope: str) -> None:
@@ -114,6 +115,7 @@ class Keyspace:
         self.indexes = (self.open, self.due, self.aborts, *self._with.values(), *self._ended.values())
         self.telling = (shared_key(prefix, "changed"), b"=" + to_bytes(scope))
         self.counter = self._index("last")
+        self.of_run = lru_cache(maxsize=2048)(self._of_run)  # a hop takes 1 us less for it
 
     def _index(self, name: str) -> bytes:
         return b"%b:%b" % (self._tag, name.encode())
@@ -126,8 +128,7 @@ class Keyspace:
         """Return the index of the runs that ended in *status*, by when they did."""
         return self._ended[status]
 
-    def of_run(self, run_id: bytes) -> RunKeys:
-        """Return the keys of a run."""
+    def _of_run(self, run_id: bytes) -> RunKeys:
         return RunKeys._make(b"%b:%b:%b" % (self._tag, kind, run_id) for kind in _KINDS)
 
 

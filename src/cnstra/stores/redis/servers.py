@@ -57,9 +57,7 @@ class _Away(Exception):
 
 async def _is_stale(connection: AbstractConnection) -> bool:
     """Tell whether an idle connection has something to read: its end, or an answer that nobody waits for."""
-    has_some: Any = (
-        getattr(connection, "can_read", None) or connection.can_read_destructive
-    )  # its name until 8
+    has_some: Any = getattr(connection, "can_read", None) or connection.can_read_destructive  # its name until 8
     try:
         return bool(await has_some())
     except (RedisError, OSError):

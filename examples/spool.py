@@ -29,6 +29,7 @@ from cnstra.workers import (
     Done,
     JobHandler,
     Outcome,
+    PolledSource,
     Retry,
     StimulationJob,
     stimulation_job,
@@ -39,17 +40,13 @@ FOLDER = Path("spool")
 
 @final
 class Spool:
-    """The jobs of a folder, each a file whose name is the id of the job, as a source for a worker.
+    """The jobs of a folder, each a file whose name is the id of the job; it waits until its modification time.
 
-    A job waits until the modification time of its file. Dead letters go to the folder ``dead``.
+    Dead letters go to the folder ``dead`` in it, which must be there.
     """
 
-    def __init__(self, folder: Path, handler: JobHandler, *, at_once: int = 10) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._handler = handler
-        self._room = asyncio.Semaphore(at_once)
-        self._stopped = asyncio.Event()
-        self._in_hand: set[asyncio.Task[None]] = set()
 
     def put(self, job: StimulationJob, job_id: str) -> None:
         """Add a job; one of this id that is there already stays as it is."""
@@ -59,72 +56,42 @@ class Spool:
             os.link(draft, self._folder / f"{job_id}.job")
         draft.unlink()
 
-    async def run(self) -> None:
-        """Take jobs until `stop` is called."""
-        while not self._stopped.is_set():
-            for path in self._due():
-                await self._room.acquire()
-                task = asyncio.create_task(self._work(path))
-                self._in_hand.add(task)
-                task.add_done_callback(self._drop)
-            try:
-                await asyncio.wait_for(self._stopped.wait(), 0.05)
-            except TimeoutError:
-                continue
+    def source(self, handler: JobHandler) -> PolledSource:
+        """Return the jobs as a source for a worker."""
+        return PolledSource(handler, self.take, self.answer, idle=0.05)
 
-    async def stop(self) -> None:
-        """Take no more jobs."""
-        self._stopped.set()
+    async def take(self) -> Delivery | None:
+        """Return a job that is due, and that nobody else has."""
+        for path in sorted(self._folder.glob("*.job")):
+            file = _locked(path)
+            if file is not None:
+                return Delivery(path.stem, file.read(), message=file)
+        return None
 
-    async def close(self) -> None:
-        """Wait for those in hand."""
-        while self._in_hand:
-            await asyncio.wait(self._in_hand)
-
-    def _due(self) -> list[Path]:
-        now = time.time()
-        return [path for path in sorted(self._folder.glob("*.job")) if _modified(path) <= now]
-
-    def _drop(self, task: asyncio.Task[None]) -> None:
-        self._in_hand.discard(task)
-        self._room.release()
-
-    async def _work(self, path: Path) -> None:
-        file = None if self._stopped.is_set() else _locked(path)
-        if file is not None:
-            with file:
-                _answer(path, await self._handler.handle(Delivery(path.stem, file.read())))
-
-
-def _answer(path: Path, outcome: Outcome) -> None:
-    match outcome:
-        case Done():
-            path.unlink()
-        case Retry(after=seconds):
-            os.utime(path, (time.time() + seconds,) * 2)
-        case Dead(reason=reason):
-            path.rename(path.parent / "dead" / path.name).with_suffix(".txt").write_text(reason)
-
-
-def _modified(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except FileNotFoundError:
-        return float("inf")  # another worker is done with it
+    async def answer(self, delivery: Delivery, outcome: Outcome) -> None:
+        """Remove what is done, put off what is not, and let go of the lock."""
+        path = self._folder / f"{delivery.job_id}.job"
+        with delivery.message:
+            match outcome:
+                case Done():
+                    path.unlink()
+                case Retry(after=seconds):
+                    os.utime(path, (time.time() + seconds,) * 2)
+                case Dead(reason=reason):
+                    path.rename(self._folder / "dead" / path.name).with_suffix(".txt").write_text(reason)
 
 
 def _locked(path: Path) -> BinaryIO | None:
-    """Return the open file of a job that nobody else has now."""
+    """Return the open file of a job that is due, if nobody else has it."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
-        return None
-    try:
+        return None  # another worker is done with it
+    with suppress(BlockingIOError, FileNotFoundError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if path.stat().st_ino == os.fstat(file.fileno()).st_ino and path.stat().st_mtime <= time.time():
+        now_there = path.stat()
+        if now_there.st_ino == os.fstat(file.fileno()).st_ino and now_there.st_mtime <= time.time():
             return file
-    except (BlockingIOError, FileNotFoundError):
-        pass
     file.close()
     return None
 
@@ -154,7 +121,7 @@ waiter = neuron({})
 async def brew(drink: Drink, axon: KitchenAxon) -> Signal[Drink]:
     """Take a while."""
     print("brewing", drink.name, flush=True)
-    await asyncio.sleep(3.0)
+    await asyncio.sleep(2.0)
     return axon.ready.create_signal(drink)
 
 
@@ -169,21 +136,17 @@ registry = CNSPersistOptionsRegistry().register("kitchen", kitchen).register("wa
 registry.register_collateral("ordered", ordered)
 
 
-def make_worker(folder: Path) -> tuple[BrokerWorker, Spool]:
-    """Return a worker on the jobs of a folder."""
-    (folder / "dead").mkdir(parents=True, exist_ok=True)
-    runner = DurableRunner(CNS([kitchen, waiter]), registry, folder / "runs.db", max_active_runs=0)
-    handler = JobHandler(runner)
-    spool = Spool(folder, handler)
-    return BrokerWorker(spool, handler, runner), spool
+spool = Spool(FOLDER)
+runner = DurableRunner(CNS([kitchen, waiter]), registry, FOLDER / "runs.db")
+handler = JobHandler(runner)
+worker = BrokerWorker(spool.source(handler), handler, runner)
 
 
 def main(command: str = "", *names: str) -> None:
     """Add jobs, or work on them."""
-    worker, spool = make_worker(FOLDER)
+    (FOLDER / "dead").mkdir(parents=True, exist_ok=True)
     for name in names:
-        job = stimulation_job(registry, ordered.create_signal(Drink(name)))
-        spool.put(job, f"{time.time_ns()}-{name}")
+        spool.put(stimulation_job(registry, ordered.create_signal(Drink(name))), f"{time.time_ns()}-{name}")
     if command == "work":
         asyncio.run(worker.serve())
 

@@ -52,11 +52,10 @@ def _held(folder: Path) -> str:
 
 def make_worker(folder: Path, options: dict[str, Any]) -> BrokerWorker:
     """Return a worker of that graph."""
-    (folder / "dead").mkdir(parents=True, exist_ok=True)
     graph = graph_in(folder)
     runner = DurableRunner(graph.cns, graph.registry, folder / "runs.db", **options)
     handler = JobHandler(runner, policy=SOON)
-    return BrokerWorker(Spool(folder, handler), handler, runner)
+    return BrokerWorker(Spool(folder).source(handler), handler, runner)
 
 
 async def main(folder: Path, options: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from cnstra.workers.handler import JobHandler
 from cnstra.workers.job import JOB_FORMAT, JOB_NAME, StimulationJob, stimulation_job
 from cnstra.workers.loop_watch import LoopWatch
 from cnstra.workers.policy import RetryPolicy
+from cnstra.workers.polling import PolledSource
 from cnstra.workers.ports import Checkpoint
 from cnstra.workers.reporting import JobProgress
 from cnstra.workers.schema import JOB_SCHEMA
@@ -31,6 +32,7 @@ __all__ = [
     "JobSource",
     "LoopWatch",
     "Outcome",
+    "PolledSource",
     "Retry",
     "RetryPolicy",
     "StimulationJob",

@@ -10,6 +10,7 @@ from cnstra.errors import StoreError
 from cnstra.persist.delta import Ended
 from cnstra.persist.records import ErrorRecord
 from cnstra.stores import PostgresStore
+from cnstra.stores.postgres import pipe
 from cnstra.testing.building import COMPLETED, admitted, after, empty_delta, hop, new_run, run_to_its_end, worker
 from tests.servers.postgres import PostgresServer, postgres_server
 from tests.servers.processes import free_port
@@ -181,6 +182,26 @@ async def test_nobody_waits_for_ever_for_a_lock(postgres_url: str, postgres_sche
         assert await store.commit([hop(state)]) == [True]
 
 
+async def test_a_server_that_is_down_for_too_long_is_told_as_that(proxy: Proxy, postgres_schema: str) -> None:
+    async with open_postgres_store(proxy.url, postgres_schema, timeout=0.2) as store:
+        proxy.is_refusing = True
+
+        with pytest.raises(StoreError, match="the server cannot be reached"):
+            await store.get("", "run")
+
+        proxy.heal()
+        assert await store.get("", "run") is None
+
+
+async def test_a_pool_that_is_too_small_is_told_as_that(postgres_url: str, postgres_schema: str) -> None:
+    async with open_postgres_store(postgres_url, postgres_schema, pool_size=1, timeout=0.1) as store:
+        async with store._access.statement():
+            with pytest.raises(StoreError, match="no connection became free in time: give a larger pool_size"):
+                await store.get("", "run")
+
+        assert await store.get("", "run") is None
+
+
 # ---- a server that hangs -------------------------------------------------------------------------------------------
 
 
@@ -195,6 +216,58 @@ async def test_a_beat_does_not_wait_for_a_server_that_hangs(proxy: Proxy, postgr
 
         proxy.heal()
         assert await asyncio.to_thread(store.beat, "worker", 3)
+
+
+async def test_a_store_whose_server_hangs_can_be_closed(
+    proxy: Proxy, postgres_schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipe, "_LAST_WAIT", 0.1)
+    async with open_postgres_store(proxy.url, postgres_schema) as store:
+        state = await admitted(store)
+        delta = hop(state)
+        await store.commit([delta])
+        proxy.loses_answers = True
+        committing = asyncio.ensure_future(store.commit([hop(after(state, delta))]))
+        await asyncio.sleep(0)
+
+    with pytest.raises(StoreError, match="the store was closed"):
+        await committing
+
+
+async def test_a_store_that_is_closed_while_it_connects_stays_closed(postgres_url: str, postgres_schema: str) -> None:
+    async with open_postgres_store(postgres_url, postgres_schema) as store:
+        state = await admitted(store)
+        committing = asyncio.ensure_future(store.commit([hop(state)]))
+        await asyncio.sleep(0)
+
+    with pytest.raises(StoreError, match="the store was closed"):
+        await committing
+
+
+async def test_nobody_beats_for_a_store_that_was_closed(postgres_url: str, postgres_schema: str) -> None:
+    async with open_postgres_store(postgres_url, postgres_schema) as store:
+        access = store._access
+        assert not access.beat("nobody", 60)
+
+    with pytest.raises(StoreError, match="was closed"):
+        access.beat("nobody", 60)
+
+
+async def test_a_beat_that_the_server_refuses_is_told(
+    store: PostgresStore, postgres_url: str, postgres_schema: str
+) -> None:
+    await query(postgres_url, postgres_schema, "DROP TABLE workers")
+
+    with pytest.raises(StoreError, match="a table is missing"):
+        await asyncio.to_thread(store.beat, "worker", 60)
+
+
+async def test_a_beat_without_a_server_is_told(proxy: Proxy, postgres_schema: str) -> None:
+    async with open_postgres_store(proxy.url, postgres_schema) as store:
+        proxy.is_refusing = True
+
+        with pytest.raises(StoreError, match="the server cannot be reached"):
+            await asyncio.to_thread(store.beat, "worker", 60)
 
 
 async def test_a_cancelled_statement_leaves_its_connection_in_order(postgres_url: str, postgres_schema: str) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from cnstra.persist.delta import Ended
 from cnstra.persist.records import RunState, RunStatus
 from cnstra.stores import PostgresStore
+from cnstra.stores.postgres import claims
 from cnstra.testing.building import admitted, after, empty_delta, frontier, hop, new_run, worker
 from tests.stores.postgres_stores import open_postgres_store
 
@@ -153,6 +156,21 @@ async def test_a_run_that_is_being_committed_is_passed_over_by_a_claim_and_waite
     assert (taken.run.hop_count, taken.tasks[0].ordinal) == (1, 1)
     assert await zombie.commit([hop(state)]) == [False]
     assert await rival.commit([hop(taken)]) == [True]
+
+
+async def test_runs_that_become_due_at_once_are_claimed_by_priority_however_many(
+    stores: list[PostgresStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "_RIPE_AT_ONCE", 2)
+    soon = time.time() + 0.2
+    for n in range(5):
+        await admitted(stores[0], replace(new_run(f"run-{n}"), due_at=soon - n / 1000, priority=n), worker_id=None)
+    assert await stores[0].claim("", "worker", dead=(), limit=9) == []
+
+    await asyncio.sleep(0.25)
+
+    states = await stores[0].claim("", "worker", dead=(), limit=9)
+    assert [state.run.priority for state in states] == [4, 3, 2, 1, 0]
 
 
 async def until_somebody_waits(url: str, schema: str, number: int) -> None:

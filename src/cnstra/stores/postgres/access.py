@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
@@ -17,6 +18,7 @@ from cnstra.stores.postgres.address import Address
 from cnstra.stores.postgres.commits import Committing, is_simple
 from cnstra.stores.postgres.connections import Connections, connect
 from cnstra.stores.postgres.errors import explaining
+from cnstra.stores.postgres.heart import Heart
 from cnstra.stores.postgres.listening import Listener
 from cnstra.stores.postgres.pipe import Pipe
 from cnstra.stores.postgres.schema import migrate
@@ -30,7 +32,7 @@ _SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 @final
 class Access:
-    """The connections of one open store: a pool, one that commits, one that listens, and those of handlers.
+    """The connections of one open store: a pool, those of handlers, and one each that commits, listens and beats.
 
     Args:
         address: Where to connect.
@@ -47,6 +49,7 @@ class Access:
         self._pool = Connections(address, pool_size=pool_size, max_transactions=max_transactions, patience=patience)
         self._committer = Pipe(partial(connect, address))
         self._listener = Listener(partial(connect, address), address.names, self._sender)
+        self._heart = Heart(address)
         self._doubts: dict[int, int] = {}  # runs that may have been taken, and the fences that they would have then
 
     async def open(self) -> None:
@@ -60,6 +63,7 @@ class Access:
         """Disconnect."""
         with suppress(StoreError):  # else the lease of this worker will end, and others take these runs
             await self.settle_doubts()
+        await asyncio.to_thread(self._heart.close)
         await self._listener.close()
         await self._committer.close()
         await self._pool.close()
@@ -126,6 +130,11 @@ class Access:
         async with self.statement() as session:  # rare: a run was taken over, deleted, or an answer was lost
             moved |= await self._committing.standing(session, deltas)
         return [delta.key in moved for delta in deltas]
+
+    def beat(self, worker_id: str, lease: float) -> bool:
+        """Renew a lease; called from any thread."""
+        with explaining(self._label):
+            return self._heart.beat(worker_id, lease)
 
     async def wait(self, scope: str, seconds: float) -> bool:
         """Wait for news of free runs."""

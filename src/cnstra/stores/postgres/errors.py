@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from typing import Final
 
 import psycopg
+from psycopg.errors import lookup
+from psycopg.pq import DiagnosticField
+from psycopg.pq.abc import PGresult
 from psycopg_pool import PoolTimeout
 
-from cnstra.errors import StoreError
+from cnstra.errors import CNSError, StoreError
 
-__all__ = ["BadRow", "NoConnection", "explain", "explaining"]
+__all__ = ["BadRow", "NoConnection", "error_of", "explain", "explaining"]
 
 
 class NoConnection(psycopg.OperationalError):
@@ -61,12 +64,25 @@ def explain(error: BaseException, label: str) -> StoreError:
     return StoreError(f"{label}: Postgres cannot hold a value of this write ({text})")
 
 
+def error_of(result: PGresult | None) -> psycopg.Error:
+    """Return the error that the server has answered with, as the driver would raise it."""
+    if result is None:
+        return psycopg.OperationalError("the server gave no answer")
+    code = (result.error_field(DiagnosticField.SQLSTATE) or b"").decode()
+    text = (result.error_field(DiagnosticField.MESSAGE_PRIMARY) or result.error_message).decode(errors="replace")
+    try:
+        kind: type[psycopg.Error] = lookup(code)
+    except KeyError:
+        return psycopg.DatabaseError(text)
+    return kind(text)
+
+
 @contextmanager
 def explaining(label: str) -> Iterator[None]:
-    """Turn what the driver raises into a `StoreError`; other errors pass."""
+    """Turn what the driver raises into a `StoreError`; other errors, ours among them, pass."""
     try:
         yield
-    except StoreError:
+    except CNSError:
         raise
     except _Explained as error:
         raise explain(error, label) from error

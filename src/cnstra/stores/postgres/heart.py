@@ -11,8 +11,9 @@ import psycopg
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
+from cnstra.errors import StoreError
 from cnstra.stores.postgres.address import Address
-from cnstra.stores.postgres.errors import NoConnection
+from cnstra.stores.postgres.errors import NoConnection, error_of
 from cnstra.stores.postgres.workers import RENEW
 
 __all__ = ["Heart"]
@@ -36,6 +37,7 @@ class Heart:
         self._renew = address.names.fill(RENEW)
         self._connection: psycopg.Connection[Any] | None = None
         self._lock = threading.Lock()
+        self._is_closed = False
 
     def beat(self, worker_id: str, lease: float) -> bool:
         """Renew a lease; tell whether the worker's row was there.
@@ -43,10 +45,13 @@ class Heart:
         A third of the lease without an answer is a failure: the server may hang and keep the connection open.
 
         Raises:
+            StoreError: If it was closed.
             psycopg.Error: If the server cannot be reached, refuses, or does not answer in time.
         """
         patience = min(lease / 3, _PATIENCE)
         with self._lock:
+            if self._is_closed:
+                raise StoreError(f"{self._address.label} was closed")
             if self._connection is not None:
                 try:
                     return self._beat(worker_id, lease, patience)
@@ -67,8 +72,9 @@ class Heart:
             raise
 
     def close(self) -> None:
-        """Disconnect."""
+        """Disconnect, for good."""
         with self._lock:
+            self._is_closed = True
             self._drop()
 
     def _connect(self, patience: float) -> psycopg.Connection[Any]:
@@ -102,8 +108,7 @@ def _ask(pgconn: PGconn, text: bytes, values: list[bytes], patience: float) -> P
         pgconn.consume_input()
     result = pgconn.get_result()
     if result is None or result.status not in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
-        message = b"no answer" if result is None else result.error_message
-        raise psycopg.OperationalError(message.decode(errors="replace"))
+        raise error_of(result)
     while pgconn.get_result() is not None:
         pass
     return result

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple, TypeAlias, final
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.errors import lookup
-from psycopg.pq import DiagnosticField, ExecStatus, Format
+from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
+
+from cnstra.stores.postgres.errors import error_of
 
 __all__ = ["PLANS_KEPT", "Connect", "Notified", "Pipe", "Statement"]
 
@@ -26,6 +27,7 @@ Notified: TypeAlias = Callable[[str, str], None]
 PLANS_KEPT = 10.0
 """Seconds after which the plans of prepared statements are made anew: a table may have grown a thousandfold."""
 
+_LAST_WAIT = 5.0
 _GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK, ExecStatus.EMPTY_QUERY)
 
 
@@ -74,11 +76,7 @@ class Pipe:
         self._result: PGresult | None = None
         self._is_writing = False
         self._replan_at = 0.0
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is a connection, as far as is known."""
-        return self._connection is not None
+        self._is_closed = False
 
     async def open(self) -> None:
         """Connect, unless that was done.
@@ -89,6 +87,9 @@ class Pipe:
         async with self._opening:
             if self._connection is None:
                 connection = await self._connect()
+                if self._is_closed:
+                    await connection.close()
+                    raise _closed()
                 self._pgconn = connection.pgconn
                 self._pgconn.nonblocking = 1
                 self._socket = self._pgconn.socket
@@ -118,10 +119,11 @@ class Pipe:
         return job.done
 
     async def close(self) -> None:
-        """Disconnect, once what was begun has ended."""
+        """Disconnect for good, once what was begun has ended; a server that hangs is not waited for."""
+        self._is_closed = True
         if self._jobs:
-            await asyncio.wait([job.done for job in self._jobs])
-        self._drop(psycopg.OperationalError("the store was closed"))
+            await asyncio.wait([job.done for job in self._jobs], timeout=_LAST_WAIT)
+        self._drop(_closed())
 
     # ---- to the server ---------------------------------------------------------------------------------------
 
@@ -181,7 +183,7 @@ class Pipe:
         if result is None or result.status not in _GOOD:
             self._jobs.popleft()
             if not job.done.done():
-                job.done.set_exception(_error_of(result))
+                job.done.set_exception(error_of(result))
         elif job.statement.name is not None and job.statement.name not in self._prepared:
             self._prepared.add(job.statement.name)
         else:
@@ -209,13 +211,5 @@ class Pipe:
             self._lost()
 
 
-def _error_of(result: PGresult | None) -> psycopg.Error:
-    if result is None:
-        return psycopg.OperationalError("the server gave no answer")
-    code = (result.error_field(DiagnosticField.SQLSTATE) or b"").decode()
-    text = (result.error_field(DiagnosticField.MESSAGE_PRIMARY) or result.error_message).decode(errors="replace")
-    try:
-        kind: type[psycopg.Error] = lookup(code)
-    except KeyError:
-        return psycopg.DatabaseError(text)
-    return kind(text)
+def _closed() -> psycopg.Error:
+    return psycopg.InterfaceError("the store was closed")

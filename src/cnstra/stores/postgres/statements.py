@@ -7,7 +7,8 @@ its next delta would not find what the one before has added.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import count
 from typing import Final, NamedTuple
 
@@ -196,7 +197,8 @@ def row_text(part: Part, numbers: Iterator[int]) -> str:
     return f"(VALUES ({values})) AS v({', '.join(part.columns)})"
 
 
-def commit_text(names: Sequence[str], *, is_single: bool = False) -> str:
+@cache
+def commit_text(names: tuple[str, ...], *, is_single: bool = False) -> str:
     """Return the statement with these of the `PARTS`, in this order; its rows are the runs that were moved on.
 
     Its parameters are the columns of `MOVE_ON`, those of the parts and, with ``ended``, the channel and the sender.

@@ -28,8 +28,6 @@ from cnstra.stores.postgres import claims, ownership, reads, removal, workers
 from cnstra.stores.postgres.access import Access
 from cnstra.stores.postgres.address import address_of
 from cnstra.stores.postgres.admission import admit
-from cnstra.stores.postgres.errors import explaining
-from cnstra.stores.postgres.heart import Heart
 from cnstra.stores.postgres.transactions import PostgresTransaction
 
 __all__ = ["PostgresStore"]
@@ -80,7 +78,6 @@ class PostgresStore:
         self._pool_size = pool_size
         self._max_transactions = max_transactions
         self._timeout = timeout
-        self._heart = Heart(self._address)
         self._opened: Access | None = None
         self._opens = 0
         self._changing = asyncio.Lock()
@@ -110,7 +107,6 @@ class PostgresStore:
             self._opens = max(self._opens - 1, 0)
             if self._opened is not None and not self._opens:
                 access, self._opened = self._opened, None
-                await asyncio.to_thread(self._heart.close)
                 await access.close()
         self._changing = asyncio.Lock()  # the next user may be in another event loop
 
@@ -129,10 +125,7 @@ class PostgresStore:
 
     def beat(self, worker_id: str, lease: float) -> bool:
         """Renew the worker's lease, on a connection of its own; it fails rather than wait for a third of the lease."""
-        if self._opened is None:
-            raise StoreError(f"{self.label} is not open: await its open() first")
-        with explaining(self.label):
-            return self._heart.beat(worker_id, lease)
+        return self._access.beat(worker_id, lease)
 
     async def workers(self) -> list[WorkerRecord]:
         """Return all workers, the longest started first."""

@@ -3,10 +3,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import psycopg
 import pytest
 
 from cnstra.persist.delta import Ended
 from cnstra.stores import PostgresStore
+from cnstra.stores.postgres.pipe import Statement
 from cnstra.testing.building import admitted, empty_delta, enqueued, hop, new_run, worker
 from tests.servers.proxy import Proxy, proxy_to
 from tests.stores.postgres_stores import open_postgres_store
@@ -116,6 +118,26 @@ async def test_a_lost_connection_is_replaced_and_wakes_who_waits(
     await enqueued(there, "run")
 
     assert await waiting
+
+
+async def test_a_connection_that_is_lost_before_anybody_knows_that_it_listens_is_replaced(
+    there: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = there._access._listener._pipe
+    listen = pipe.run
+    statements: list[Statement] = []
+
+    async def listen_and_lose(statement: Statement) -> object:
+        result = await listen(statement)
+        statements.append(statement)
+        if len(statements) == 2:  # one for the scope, one for all
+            pipe._drop(psycopg.OperationalError("cut"))
+        return result
+
+    monkeypatch.setattr(pipe, "run", listen_and_lose)
+
+    assert await there.changed("", 60)
+    assert len(statements) == 4
 
 
 async def test_without_a_connection_a_wait_ends_in_time(here: PostgresStore, proxy: Proxy) -> None:

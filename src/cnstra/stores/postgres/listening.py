@@ -16,15 +16,15 @@ __all__ = ["Listener"]
 _logger = logging.getLogger("cnstra.stores")
 
 _FIRST_PAUSE: Final = 0.5
-_MAX_PAUSE: Final = 30.0
+_MAX_PAUSE: Final = 5.0
 
 
 @final
 class Listener:
     """Listens on a connection of its own, for all who wait in this store.
 
-    It is opened when somebody waits for the first time. When it is lost, everybody is woken once, since they may have
-    missed something, and it is opened again; until that succeeds nobody is told anything, and waits for the time given.
+    It is opened when somebody waits for the first time, and again when it was lost; then everybody is woken once, since
+    they may have missed something. While there is none, nobody is told anything, and waits for the time given.
 
     Args:
         connect: Opens a connection.
@@ -39,6 +39,7 @@ class Listener:
         self._waiting: dict[str, set[asyncio.Future[None]]] = {}
         self._missed: set[str] = set()
         self._listening: set[str] = set()
+        self._losses = 0
         self._opener: asyncio.Task[None] | None = None
         self._is_closed = False
 
@@ -89,6 +90,7 @@ class Listener:
 
     def _lost(self) -> None:
         self._listening.clear()
+        self._losses += 1
         if not self._is_closed:
             self._listen()
 
@@ -102,6 +104,7 @@ class Listener:
     async def _open(self) -> None:
         pause = _FIRST_PAUSE
         while channels := self._waiting.keys() - self._listening:
+            losses = self._losses
             try:
                 for channel in (*channels, self._names.channel):
                     await self._pipe.run(Statement(None, b"LISTEN " + channel.encode()))
@@ -110,6 +113,7 @@ class Listener:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _MAX_PAUSE)
                 continue
-            self._listening |= channels
-            for channel in channels:  # something may have changed before this
-                self._pass_on(channel)
+            if losses == self._losses:
+                self._listening |= channels
+                for channel in channels:  # something may have changed before this
+                    self._pass_on(channel)

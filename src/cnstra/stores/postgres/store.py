@@ -44,8 +44,8 @@ class PostgresStore:
     ``synchronous_commit`` on, whatever the server's default is. The tables have a schema of their own, so your own may
     be in the same database, and ``transaction`` then commits a handler's statements and its hop as one.
 
-    It needs Postgres 12 or newer, and connections that keep their session: a pooler in between must not give a
-    transaction to one and the next to another.
+    It needs Postgres 12 or newer (tested on 15, 16 and 18), and connections that keep their session: a pooler in
+    between must not give one transaction to one of its own and the next to another.
 
     Args:
         url: ``postgresql://user:password@host:port/database?...``, with the parameters of libpq; or libpq's own

@@ -184,6 +184,25 @@ async def test_a_server_that_is_not_fast_is_tried_now_and_then(store: RedisStore
     assert sum(tries) == 3
 
 
+async def test_one_fast_answer_is_enough_to_trust_it_again(store: RedisStore) -> None:
+    delta = hop(await admitted(store, new_run("one")))
+    prompt = store._prompt
+    assert isinstance(prompt, PromptServer)
+    prompt._mean, prompt._skipped = 1.0, 63
+
+    assert store.commit_now([delta]) == [True]
+
+    assert prompt._mean < 0.05
+
+
+async def test_a_wide_fan_out_is_not_prompt(store: RedisStore) -> None:
+    delta = hop(await admitted(store, new_run("one")))
+    delta.tasks = {n: task(n) for n in range(1, 100)}
+
+    assert store.commit_now([delta]) is None
+    assert await store.commit([delta]) == [True]
+
+
 # ---- messages --------------------------------------------------------------------------------------------------------
 
 

@@ -26,6 +26,7 @@ _REFUSED: Final = (ord("0"), b"0")
 
 _MOST_ARGUMENTS: Final = 1000
 """After how many arguments a call is full: the server does nothing else meanwhile, for a millisecond or so."""
+_MOST_PROMPT_ARGUMENTS: Final = 100
 
 
 @final
@@ -73,10 +74,10 @@ async def commit(link: Link, deltas: Sequence[Delta]) -> list[bool]:
 
 
 def commit_now(link: Link, server: PromptServer, deltas: Sequence[Delta]) -> list[bool] | None:
-    """Apply *deltas*, waiting for the answer, if they fit into one call."""
+    """Apply *deltas*, waiting for the answer, if they fit into one small call."""
     with link.explaining():
         calls = _calls(link, deltas)
-        if len(calls) != 1:
+        if len(calls) != 1 or len(calls[0].arguments) > _MOST_PROMPT_ARGUMENTS:
             return None
         outcome = [False] * len(deltas)
         _note(link, deltas, calls[0], server.call(*calls[0].parts()), outcome)

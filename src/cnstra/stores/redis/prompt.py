@@ -58,7 +58,9 @@ class PromptServer:
         except RedisError:
             self._mean = _LONGEST_WAIT
             raise
-        self._mean += (perf_counter() - start - self._mean) * _WEIGHT
+        seconds = perf_counter() - start
+        # One slow answer in a row of fast ones may be chance; one fast answer where they were slow ends the waiting.
+        self._mean = self._mean + (seconds - self._mean) * _WEIGHT if self._mean < _FAST else seconds
         return answer
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 from cnstra import CNS, ActivationTask, Axon, Neuron, Signal, Stimulation, StimulationFailed, collateral, neuron
 from cnstra.core.options import StimulationOptions
 from cnstra.core.subscribers import Activation
-from cnstra.errors import CNSError, PayloadError
+from cnstra.errors import CNSError, GraphError, PayloadError
 from tests.core.traces import Trace
 
 start = collateral(int, name="start")
@@ -43,6 +43,7 @@ class Record:
         self.id = f"run:{number}"
         self.touched = False
         self.started = 0.0
+        self.connection: Any = None
 
 
 class Journal:
@@ -88,6 +89,16 @@ class Journal:
 
     def failed(self, activation: Activation, error: Exception) -> Write | None:
         return self.write(f"{activation.subscriber.neuron.label} failed: {type(error).__name__}")
+
+    async def transact(self, activation: Activation, call: Callable[[], Any], /) -> Any:
+        self.lines.append("begin")
+        assert isinstance(activation.record, Record)
+        activation.record.connection = self.lines
+        try:
+            result = call()
+            return await result if hasattr(type(result), "__await__") else result
+        finally:
+            activation.record.connection = None
 
     def ended(self, outcome: BaseException | None) -> Write | None:
         return self.write(f"ended: {type(outcome).__name__}")
@@ -320,3 +331,31 @@ async def test_waiting_quietly_is_not_asking_for_the_outcome(caplog: pytest.LogC
         await asyncio.sleep(0)
 
     assert "which nobody awaits, failed" in caplog.text
+
+
+# ---- transactions ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["plain", "coroutine"])
+@pytest.mark.parametrize("max_duration", [None, 5.0])
+async def test_a_transactional_handler_runs_inside_its_transaction(kind: str, max_duration: float | None) -> None:
+    def write(number: int, axon: Any, ctx: Any) -> None:
+        ctx.connection.append(f"wrote {number}")
+
+    async def write_later(number: int, axon: Any, ctx: Any) -> None:
+        write(number, axon, ctx)
+
+    one = neuron({}, name="writer", max_duration=max_duration if kind == "coroutine" else None)
+    one.dendrite(start, write if kind == "plain" else write_later, transactional=True)
+    journal = Journal()
+
+    await begin(CNS([one]), journal, start.create_signal(7))
+
+    assert journal.lines == ["begin", "wrote 7", "writer -> [] [] last", "ended: NoneType", "finished"]
+
+
+def test_a_plain_transactional_handler_cannot_be_stopped() -> None:
+    one = neuron({}, name="writer", max_duration=1.0)
+
+    with pytest.raises(GraphError, match="plain function, which cannot be stopped"):
+        one.dendrite(start, lambda number, axon, ctx: None, transactional=True)

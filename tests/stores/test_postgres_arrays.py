@@ -19,6 +19,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "bigint?": st.none() | longs,
     "integer": st.integers(-(1 << 31), (1 << 31) - 1),
     "float": st.floats(allow_nan=False),
+    "float?": st.none() | st.floats(allow_nan=False),
     "name": texts,
     "text?": st.none() | texts,
     "bytes?": st.none() | st.binary(max_size=20),

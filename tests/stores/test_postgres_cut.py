@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 
 import pytest
 
 from cnstra.errors import StoreError
-from cnstra.persist.records import RunRecord, RunState
+from cnstra.persist.records import NewRun, RunRecord, RunState
 from cnstra.stores import PostgresStore
 from cnstra.testing.building import FAILED, admitted, after, hop, new_run, run_to_its_end, task, worker
 from tests.servers.proxy import Proxy, proxy_to
@@ -142,14 +142,61 @@ async def test_a_run_that_was_taken_without_an_answer_is_let_go(
     assert state.run.attempt_number == 2
 
 
+async def lose_an_admission(
+    store: PostgresStore, direct: PostgresStore, proxy: Proxy, *runs: NewRun
+) -> Sequence[asyncio.Future[RunState | None]]:
+    """Ask for runs, and lose the answer to the statement that stores them all."""
+    await admitted(store, new_run("before"), worker_id="other")
+    proxy.loses_answers = True
+    admitting = [asyncio.ensure_future(store.admit(run, "other")) for run in runs]
+    await until_run(direct, lambda run: run.owner == "other")
+    return admitting
+
+
+async def test_runs_whose_admission_was_not_answered_are_found_again(
+    store: PostgresStore, direct: PostgresStore, proxy: Proxy
+) -> None:
+    runs = [new_run(), new_run("next"), new_run("before")]
+    admitting = await lose_an_admission(store, direct, proxy, *runs)
+    proxy.cut()
+    proxy.heal()
+
+    states = await asyncio.gather(*admitting)
+
+    assert [state and state.run.stimulation_id for state in states] == ["run", "next", None]
+    for state in states[:2]:
+        assert state is not None
+        assert await store.get("", state.run.stimulation_id) == state.run
+        assert await store.commit([hop(state)]) == [True]
+
+
 async def test_a_run_that_was_admitted_without_an_answer_is_let_go(
     store: PostgresStore, direct: PostgresStore, proxy: Proxy
 ) -> None:
     await store.add_worker(worker("other"), lease=60)
-
-    await fail_at_the_commit(proxy, direct, store.admit(new_run(), "other"))
+    [admitting] = await lose_an_admission(store, direct, proxy, new_run())
+    proxy.is_refusing = True
+    proxy.cut()
+    with pytest.raises(StoreError, match="the server cannot be reached"):
+        await admitting
+    proxy.heal()
 
     [state] = await store.claim("", "other", dead=(), limit=1)
+    assert (state.run.stimulation_id, state.run.attempt_number) == ("run", 1)
+
+
+async def test_who_is_cancelled_while_his_run_is_admitted_lets_go_of_it(
+    store: PostgresStore, direct: PostgresStore, proxy: Proxy
+) -> None:
+    await store.add_worker(worker("other"), lease=60)
+    [admitting] = await lose_an_admission(store, direct, proxy, new_run())
+    admitting.cancel()
+    proxy.cut()
+    proxy.heal()
+    await admitted(store, new_run("last"), worker_id="other")
+
+    [state] = await store.claim("", "other", dead=(), limit=9)
+
     assert (state.run.stimulation_id, state.run.attempt_number) == ("run", 1)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from cnstra.errors import StoreError
 from cnstra.persist.delta import Ended
-from cnstra.persist.records import ErrorRecord
+from cnstra.persist.records import ErrorRecord, RunState
 from cnstra.stores import PostgresStore
 from cnstra.stores.postgres import pipe
 from cnstra.testing.building import COMPLETED, admitted, after, empty_delta, hop, new_run, run_to_its_end, worker
@@ -308,6 +308,16 @@ async def test_an_id_that_postgres_cannot_hold_is_refused(store: PostgresStore, 
         await store.get("", run_id)
 
     assert await store.admit(new_run(), "worker") is not None
+
+
+@pytest.mark.parametrize("run_id", ["a\0b", "half of a pair: \ud800"])
+async def test_a_run_that_is_refused_does_not_hold_up_those_admitted_with_it(store: PostgresStore, run_id: str) -> None:
+    runs = [new_run("first"), new_run(run_id), new_run("last"), new_run("first")]
+
+    outcomes = await asyncio.gather(*(store.admit(run, "worker") for run in runs), return_exceptions=True)
+
+    assert [type(outcome) for outcome in outcomes] == [RunState, StoreError, RunState, type(None)]
+    assert [run.stimulation_id for run in await store.list("")] == ["last", "first"]
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\udcff"])

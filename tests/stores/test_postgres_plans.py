@@ -20,9 +20,9 @@ from tests.stores.postgres_stores import open_postgres_store, query
 MANY = 100_000
 
 FILL = f"""
-    INSERT INTO runs (scope, stimulation_id, status, owner, attempt_number, entry_count, volume, priority, due_at,
-                      is_due, created_at, ended_at, options)
-    SELECT '', kind || n, status, owner, 1, 1, 'full', 0, due_at, due_at IS NULL, n, ended_at, '{{}}'
+    INSERT INTO runs (token, scope, stimulation_id, status, owner, attempt_number, entry_count, volume, priority,
+                      due_at, is_due, created_at, ended_at, options)
+    SELECT n, '', kind || n, status, owner, 1, 1, 'full', 0, due_at, due_at IS NULL, n, ended_at, '{{}}'
     FROM generate_series(1, {MANY}) AS n CROSS JOIN LATERAL (VALUES
         ('waiting', 'pending', NULL, NULL::float, NULL::float),
         ('scheduled', 'pending', NULL, extract(epoch FROM now()) + 1e6 + n, NULL),
@@ -71,6 +71,7 @@ QUERIES: dict[str, tuple[str, Any]] = {
     "a further page": (reads.list_query(RunFilter(), is_first=False), LIST | PLACE),
     "a list of one week": (reads.list_query(RunFilter(created_before=9.0)), LIST | {"created_before": 9.0}),
     "the oldest open run": (reads.OLDEST, {"scope": ""}),
+    "runs that may have been admitted": (admission.FIND_ADMITTED, ([1, 2], ["", ""], ["waiting1", "nobody"])),
     "one history": (reads.HISTORY, (1,)),
     "taking runs": (ownership.TAKE_OVER, {"keys": KEYS[0], "worker_id": "other"}),
     "ending runs": (

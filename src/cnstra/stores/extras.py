@@ -31,4 +31,6 @@ def load(store: str) -> Any:
     try:
         return getattr(import_module(module), store)
     except ImportError as error:
+        if (error.name or "").startswith("cnstra."):  # then it is a fault of ours
+            raise
         raise ImportError(f"{store} needs a driver: pip install 'cnstra[{name}]' ({error})") from error

@@ -13,8 +13,11 @@ from psycopg import AsyncConnection
 
 from cnstra.errors import StoreError
 from cnstra.persist.delta import Delta
+from cnstra.persist.records import NewRun, RunState
 from cnstra.stores.postgres import ownership
 from cnstra.stores.postgres.address import Address
+from cnstra.stores.postgres.admission import Admission
+from cnstra.stores.postgres.admitting import Admitter
 from cnstra.stores.postgres.commits import Committing, is_simple
 from cnstra.stores.postgres.connections import Connections, connect
 from cnstra.stores.postgres.errors import explaining
@@ -32,7 +35,7 @@ _SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 @final
 class Access:
-    """The connections of one open store: a pool, those of handlers, and one each that commits, listens and beats.
+    """The connections of one open store: a pool, those of handlers, and one each to admit, commit, listen and beat.
 
     Args:
         address: Where to connect.
@@ -45,12 +48,16 @@ class Access:
         self._address = address
         self._label = address.label
         self._sender = uuid4().hex
+        self._doubts: dict[int, int] = {}  # runs that may have been taken, and the fences that they would have then
+        self._doubtful: list[Admission] = []  # runs that may have been admitted to a worker
         self._committing = Committing(address.names, self._sender)
         self._pool = Connections(address, pool_size=pool_size, max_transactions=max_transactions, patience=patience)
         self._committer = Pipe(partial(connect, address))
+        self._admitter = Admitter(
+            Pipe(partial(connect, address)), address.names, self._sender, doubted=self._doubtful.append
+        )
         self._listener = Listener(partial(connect, address), address.names, self._sender)
         self._heart = Heart(address)
-        self._doubts: dict[int, int] = {}  # runs that may have been taken, and the fences that they would have then
 
     async def open(self) -> None:
         """Connect, and bring the tables up to date."""
@@ -61,6 +68,7 @@ class Access:
 
     async def close(self) -> None:
         """Disconnect."""
+        await self._admitter.close()
         with suppress(StoreError):  # else the lease of this worker will end, and others take these runs
             await self.settle_doubts()
         await asyncio.to_thread(self._heart.close)
@@ -112,6 +120,10 @@ class Access:
             async with self.writing() as session:
                 await ownership.put_back(session, key, fence)
             self._doubts.pop(key, None)
+        for admission in list(self._doubtful):
+            async with self.writing() as session:
+                await ownership.let_go(session, admission)
+            self._doubtful.remove(admission)
 
     def _session(self, connection: AsyncConnection[Any]) -> Session:
         return Session(connection, self._address.names, self._sender)
@@ -130,6 +142,11 @@ class Access:
         async with self.statement() as session:  # rare: a run was taken over, deleted, or an answer was lost
             moved |= await self._committing.standing(session, deltas)
         return [delta.key in moved for delta in deltas]
+
+    async def admit(self, run: NewRun, worker_id: str | None) -> RunState | None:
+        """Store a new run; ``None`` if its id is taken."""
+        with explaining(self._label):
+            return await self._admitter.admit(run, worker_id)
 
     def beat(self, worker_id: str, lease: float) -> bool:
         """Renew a lease; called from any thread."""

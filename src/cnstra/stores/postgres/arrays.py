@@ -24,6 +24,7 @@ _LONG = struct.Struct(">q").pack
 _INT = struct.Struct(">i").pack
 _DOUBLE = struct.Struct(">d").pack
 _LONG_ELEMENT = struct.Struct(">iq").pack
+_DOUBLE_ELEMENT = struct.Struct(">id").pack
 _NULL = _LENGTH(-1)
 
 
@@ -48,6 +49,10 @@ def _join(oid: int, elements: Iterable[bytes], count: int) -> bytes:
 
 def _maybe_longs(values: Sequence[int | None]) -> bytes:
     return _join(_BIGINT, [_NULL if value is None else _LONG_ELEMENT(8, value) for value in values], len(values))
+
+
+def _maybe_doubles(values: Sequence[float | None]) -> bytes:
+    return _join(_FLOAT, [_NULL if value is None else _DOUBLE_ELEMENT(8, value) for value in values], len(values))
 
 
 @lru_cache(8192)
@@ -88,6 +93,7 @@ PACKERS: Final[Mapping[str, Packer]] = {
     "bigint?": Packer("bigint", _maybe_longs, _LONG),
     "integer": Packer("integer", _fixed(_INTEGER, "i", 4), _INT),
     "float": Packer("double precision", _fixed(_FLOAT, "d", 8), _DOUBLE),
+    "float?": Packer("double precision", _maybe_doubles, _DOUBLE),
     "name": Packer("text", _names, str.encode),
     "text?": Packer("text", _maybe_texts, str.encode),
     "bytes?": Packer("bytea", _maybe_bytes, bytes),

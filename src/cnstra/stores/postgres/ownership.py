@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from cnstra.persist.records import ErrorRecord, RunState, RunStatus
+from cnstra.stores.postgres.admission import Admission
 from cnstra.stores.postgres.loading import load
 from cnstra.stores.postgres.rows import error_text, plain, unplain
 from cnstra.stores.postgres.session import Session
@@ -21,6 +22,7 @@ __all__ = [
     "find",
     "hold",
     "hold_free",
+    "let_go",
     "put_back",
     "request_abort",
     "settle",
@@ -35,6 +37,7 @@ LIVING: Final = """EXISTS (
 )"""
 
 _FIND: Final = "SELECT key FROM cnstra.runs WHERE scope = %s AND stimulation_id = %s"
+_FIND_ADMITTED: Final = "SELECT key FROM cnstra.runs WHERE scope = %s AND stimulation_id = %s AND token = %s"
 _LOCK: Final = "SELECT fence FROM cnstra.progress WHERE run = %s FOR UPDATE"
 _LOCK_RUN: Final = "SELECT status, owner, scope FROM cnstra.runs WHERE key = %s FOR UPDATE"
 _IS_LIVING: Final = f"SELECT {LIVING.format(owner='%(owner)s')}"
@@ -209,6 +212,13 @@ async def put_back(session: Session, key: int, fence: int) -> bool:
     await session.run(_PUT_BACK, {"key": key})
     await session.tell(held.scope)
     return True
+
+
+async def let_go(session: Session, admission: Admission) -> bool:
+    """Put a run back that may have been admitted, without anybody knowing of it."""
+    run = admission.run
+    row = await session.first(_FIND_ADMITTED, (run.scope, run.stimulation_id, admission.token))
+    return row is not None and await put_back(session, row[0], fence=1)
 
 
 async def request_abort(session: Session, scope: str, run_id: str, reason: str) -> bool:

@@ -104,6 +104,8 @@ class Pipe:
             psycopg.Error: If the server refuses it, or the connection is lost before its answer has come.
         """
         while self._connection is None:
+            if self._is_closed:
+                raise _closed()
             await self.open()
         now = self._loop.time()
         if now >= self._replan_at:

@@ -20,6 +20,7 @@ __all__ = [
     "MOVE_ON",
     "PARTS",
     "SET_CONTEXTS",
+    "TELL",
     "Part",
     "commit_text",
     "row_text",
@@ -175,10 +176,10 @@ PARTS: Final[Mapping[str, Part]] = {
 }
 
 # Who listens for free runs of a scope is told once a transaction. `Names.channel_of` makes the same name.
-_TELL = """, (
+TELL: Final = """, (
     SELECT count(pg_notify(
         {channel} || '_' || substr(encode(sha256(convert_to(scope, 'UTF8')), 'hex'), 1, 32), {sender}
-    )) FROM (SELECT DISTINCT scope FROM ended WHERE status = 'pending') AS freed
+    )) FROM (SELECT DISTINCT scope FROM {freed}) AS freed
 )"""
 # Nearly always all are; then nothing is looked up. Not a join: that would be planned for ten rows, whatever comes.
 _MOVED = "((SELECT count(*) FROM moved) = {expected} OR v.run IN (SELECT run FROM moved))"
@@ -217,5 +218,6 @@ def commit_text(names: tuple[str, ...], *, is_single: bool = False) -> str:
         parts.append(f"{name} AS ({text})")
     tell = ""
     if "ended" in names:
-        tell = _TELL.format(channel=f"${next(numbers)}::text", sender=f"${next(numbers)}::text")
+        channel, sender = f"${next(numbers)}::text", f"${next(numbers)}::text"
+        tell = TELL.format(channel=channel, sender=sender, freed="ended WHERE status = 'pending'")
     return f"WITH {', '.join(parts)} SELECT run{tell} FROM moved"

@@ -27,7 +27,6 @@ from cnstra.persist.records import (
 from cnstra.stores.postgres import claims, ownership, reads, removal, workers
 from cnstra.stores.postgres.access import Access
 from cnstra.stores.postgres.address import address_of
-from cnstra.stores.postgres.admission import admit
 from cnstra.stores.postgres.transactions import PostgresTransaction
 
 __all__ = ["PostgresStore"]
@@ -53,7 +52,7 @@ class PostgresStore:
         schema: Where the tables are, ``"cnstra"`` if it is not given. It is made if it is not there, which takes a role
             that may do so; after that, one that may read and write the tables is enough.
         prefix: What the names of the tables begin with.
-        pool_size: Most connections for the store's own work; three more are for commits, news and the heartbeat.
+        pool_size: Most connections for the store's own work; four more admit, commit, listen and beat.
         max_transactions: Most handlers that may be in a `transaction` at once; others wait for their turn.
         timeout: Seconds to wait for a free connection, or for the server to come back, before a `StoreError`.
 
@@ -141,14 +140,7 @@ class PostgresStore:
 
     async def admit(self, run: NewRun, worker_id: str | None) -> RunState | None:
         """Store a new run with its entry frontier; ``None`` if its id is taken."""
-        if worker_id is None:
-            async with self._access.statement() as session:
-                return await admit(session, run, None)
-        async with self._access.taking() as (session, taken):
-            state = await admit(session, run, worker_id)
-            if state is not None:
-                taken[state.key] = state.run.fence
-        return state
+        return await self._access.admit(run, worker_id)
 
     async def commit(self, deltas: Sequence[Delta]) -> list[bool]:
         """Apply *deltas* in one transaction; tell for each whether it was applied."""

@@ -19,6 +19,7 @@ CREATE TABLE cnstra.workers (
 -- What changes when a run starts, is taken or ends.
 CREATE TABLE cnstra.runs (
     key bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    token bigint NOT NULL, -- by which who has stored the run knows it again, if he did not get to know its key
     created_at double precision NOT NULL,
     ended_at double precision,
     due_at double precision,

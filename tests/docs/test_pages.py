@@ -10,6 +10,7 @@ import pytest
 
 import cnstra
 from cnstra import CNS, DurableRunner, HandlerContext, Neuron, errors
+from cnstra.workers import JobHandler, stimulation_job
 from tests.docs.pages import PAGES, ROOT
 
 LINKED = [*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md"))]
@@ -95,6 +96,8 @@ def test_the_tree_of_errors_is_the_tree_of_the_code() -> None:
         ("durability.md", DurableRunner.fork),
         ("durability.md", DurableRunner.list),
         ("durability.md", DurableRunner.purge),
+        ("brokers.md", JobHandler),
+        ("brokers.md", stimulation_job),
         ("names.md", cnstra.CNSPersistOptionsRegistry),
         ("names.md", cnstra.CNSPersistOptionsRegistry.register),
         ("names.md", cnstra.CNSPersistOptionsRegistry.register_collateral),

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from cnstra.persist.records import RunFilter
 from cnstra.stores import PostgresStore
-from cnstra.stores.postgres import claims, loading, ownership, reads, removal
+from cnstra.stores.postgres import admission, claims, loading, ownership, reads, removal
 from cnstra.stores.postgres.batch import Batch
 from cnstra.stores.postgres.statements import PARTS, commit_text
 from cnstra.testing.building import BOOM, COMPLETED, admitted, hop, new_run

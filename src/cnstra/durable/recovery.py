@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cnstra.durable.live import LiveRuns
     from cnstra.durable.orphans import Orphans
     from cnstra.durable.ownership import Ownership
+    from cnstra.durable.suspects import Suspects
     from cnstra.persist.ports import Store
     from cnstra.persist.records import RunState
 
@@ -55,6 +56,7 @@ class Recovery:
         orphans: Finds what was claimed and not started.
         wary: Wraps a claim; see `Worker.wary`.
         colleagues: Who else claims.
+        suspects: Knows which runs to start with care.
         max_active_runs: Above so many runs under way, none is claimed.
         max_recoveries: See `Store.claim`.
         accepts: Whether the worker may start runs.
@@ -75,6 +77,7 @@ class Recovery:
         orphans: Orphans,
         wary: Callable[[], AbstractContextManager[None]],
         colleagues: Colleagues,
+        suspects: Suspects,
         max_active_runs: int,
         max_recoveries: int | None,
         accepts: Callable[[], bool],
@@ -89,6 +92,7 @@ class Recovery:
         self._orphans = orphans
         self._wary = wary
         self._colleagues = colleagues
+        self._suspects = suspects
         self._max_active_runs = max_active_runs
         self._max_recoveries = max_recoveries
         self._accepts = accepts
@@ -131,9 +135,10 @@ class Recovery:
             states, misfits = await self._claim(dead, limit, ())
             claimed += len(states)
             unfit += misfits
-            if len(states) < limit:
+            if len(states) < limit or self._suspects.held_back():
                 break
             await asyncio.sleep(_BREATH if self._colleagues.living > 1 else 0)  # others get their share
+        self.is_short = self.is_short or bool(self._suspects.held_back())
         return claimed > unfit
 
     def _room(self) -> int:
@@ -142,7 +147,7 @@ class Recovery:
     async def _claim(
         self, dead: Collection[str], limit: int, passed_over: Collection[int]
     ) -> tuple[Sequence[RunState], int]:
-        """Claim once, and start what this code can go on with; return the claimed, and how many went back."""
+        """Claim once, and start what may start now; return the claimed, and how many went back."""
         unfit: list[RunState] = []
         async with self._ownership.claims:
             with self._orphans.wary():
@@ -153,10 +158,14 @@ class Recovery:
                         dead=dead,
                         limit=limit,
                         max_recoveries=self._max_recoveries,
-                        unfit=(*self._unfit.keys(), *passed_over),
+                        unfit=(*self._unfit.keys(), *self._suspects.held_back(), *passed_over),
                     )
                 for state in states:
                     self._ownership.claimed(state.run.stimulation_id)
+                chosen, held_back = await self._suspects.choose(states)
+                for state in held_back:  # before anything starts that may kill this process
+                    await self._store.put_back(state.key, state.run.fence)
+                for state in chosen:
                     if not self._accepts():  # it was stopped meanwhile
                         self._orphans.suspect()
                         break
@@ -165,4 +174,4 @@ class Recovery:
                 for state in unfit:
                     self._unfit.add(state.key)
                     await self._store.put_back(state.key, state.run.fence)
-        return states, len(unfit)
+        return states, len(unfit) + len(held_back)

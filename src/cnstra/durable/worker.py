@@ -21,6 +21,7 @@ from cnstra.durable.retention import Retention
 from cnstra.durable.settings import Settings
 from cnstra.durable.stopping import end, give_back, stop
 from cnstra.durable.surroundings import REAL, Surroundings
+from cnstra.durable.suspects import Suspects
 from cnstra.durable.termination import Termination
 from cnstra.durable.tidying import Tidying
 from cnstra.durable.watching import Watch
@@ -148,6 +149,7 @@ class Worker:
             orphans=self._orphans,
             wary=self.wary,
             colleagues=self.colleagues,
+            suspects=Suspects(store, scope, self.live, patience=settings.lease),
             max_active_runs=settings.max_active_runs,
             max_recoveries=settings.max_recoveries,
             accepts=lambda: self.accepts,

@@ -25,7 +25,8 @@ def make_worker(
     graph = graph_in(folder)
     if store is None:
         return create_worker(queue, cns=graph.cns, registry=graph.registry, connection=url, **options)
-    runner = DurableRunner(graph.cns, graph.registry, store, max_active_runs=runs, grace=options.pop("grace", 10.0))
+    lease, grace = options["lock_duration"], options.pop("grace", 10.0)
+    runner = DurableRunner(graph.cns, graph.registry, store, max_active_runs=runs, lease=lease, grace=grace)
     return create_worker(queue, runner, connection=url, **options)
 
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import bullmq
 import pytest
 
 from cnstra.durable import Keep
@@ -20,6 +21,8 @@ from tests.servers.redis import redis_server, redis_url
 from tests.workers.bullmq_board import Board, new_board, until
 
 SOON = Backoff(0.01, "fixed")
+BY_HAND: dict[str, Any] = {"lock_duration": 30.0, "stalled_interval": 60.0}
+"""Options of workers that do not see by themselves that a job was delivered again."""
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +82,29 @@ async def test_a_job_that_has_failed_too_often_is_dead_with_its_reason_and_trace
     assert "Boom: item 1 (in neuron n1 on c1" in fields["failedReason"]
     assert "raise Boom" in fields["stacktrace"]
     assert (fields["ats"], fields["atm"]) == ("2", "2")
+
+
+async def test_a_start_whose_worker_died_counts_as_one_that_failed(board: Board, kept_by: Store | None) -> None:
+    graph = line(Switch())
+    await board.add(attempts=2)
+    await board.client.hset(board.key("a"), "stc", 1)  # what BullMQ counts when it takes a job from a dead worker
+    async with board.worker(graph, kept_by):
+        await board.until("failed")
+
+    assert graph.ran == ["n0:1"]
+
+
+async def test_a_failed_job_that_somebody_retries_goes_on_where_it_failed(board: Board, kept_by: Store | None) -> None:
+    switch = Switch()
+    graph = line(pass_on, switch, pass_on)
+    async with board.worker(graph, kept_by):
+        await board.add(attempts=1)
+        await board.until("failed")
+        switch.on = False
+        await board.jobs.retryJobs()
+        await board.until("completed")
+
+    assert graph.ran == ["n0:1", "n1:1", "n1:1", "n2:1"]
 
 
 async def test_a_job_without_attempts_is_dead_after_one_failure(board: Board, kept_by: Store | None) -> None:
@@ -149,7 +175,7 @@ async def test_what_is_no_job_of_this_worker_is_dead_at_once(
     board: Board, kept_by: Store | None, data: Any, told: str
 ) -> None:
     graph = line(pass_on)
-    async with board.worker(graph, kept_by):
+    async with board.worker(graph, kept_by, lock_duration=30.0):
         await board.add_raw(data, "bad", attempts=5)
         await board.add(2, "good")
         await board.until("failed", "bad")
@@ -294,10 +320,10 @@ async def test_a_job_that_two_workers_have_at_once_has_one_effective_owner(board
         return item
 
     first, second = line(pass_on, hold, pass_on), line(pass_on, hold, pass_on)
-    async with board.worker(first, kept_by, concurrency=1, stalled_interval=60.0):
+    async with board.worker(first, kept_by, concurrency=1, **BY_HAND):
         await board.add()
         await until(lambda: first.ran == ["n0:1", "n1:1"])
-        async with board.worker(second, kept_by, stalled_interval=60.0):
+        async with board.worker(second, kept_by, **BY_HAND):
             await board.deliver_again()
             if kept_by is None:
                 await until(lambda: second.ran)
@@ -313,7 +339,7 @@ async def test_a_job_that_two_workers_have_at_once_has_one_effective_owner(board
 
 async def test_a_job_that_a_worker_gets_a_second_time_is_not_done_twice(board: Board, kept_by: Store | None) -> None:
     graph, release = line_that_waits()
-    async with board.worker(graph, kept_by, stalled_interval=60.0):
+    async with board.worker(graph, kept_by, **BY_HAND):
         await board.add()
         await until(lambda: graph.ran)
         await board.deliver_again()
@@ -331,7 +357,7 @@ async def test_a_job_that_a_worker_gets_a_second_time_is_not_done_twice(board: B
 async def test_a_job_done_whose_answer_came_too_late_is_not_done_again(board: Board) -> None:
     store = MemoryStore()
     graph, release = line_that_waits()
-    async with board.worker(graph, store, stalled_interval=60.0):
+    async with board.worker(graph, store, **BY_HAND):
         await board.add()
         await until(lambda: graph.ran)
         await board.client.delete(board.key("a", "lock"))
@@ -342,6 +368,27 @@ async def test_a_job_done_whose_answer_came_too_late_is_not_done_again(board: Bo
 
     assert graph.ran == ["n0:1"]
     assert (await board.fields())["ats"] == "2"
+
+
+async def test_a_job_that_came_too_late_to_be_ours_is_left_alone(
+    board: Board, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    take = bullmq.Worker.getNextJob
+
+    async def take_slowly(worker: Any, token: str) -> Any:
+        job = await take(worker, token)
+        if job is not None and job.attemptsStarted == 1:
+            await asyncio.sleep(0.3)
+        return job
+
+    monkeypatch.setattr(bullmq.Worker, "getNextJob", take_slowly)
+    graph = line(pass_on)
+    async with board.worker(graph, lock_duration=0.2):
+        await board.add()
+        await board.until("completed")
+
+    assert "job a was lost before it was begun" in caplog.text
+    assert graph.ran == ["n0:1"]
 
 
 async def is_completed(store: Store) -> bool:

@@ -53,7 +53,7 @@ async def test_a_job_of_node_is_run_here(board: Board, node: Node, where: tuple[
     async with board.worker(graph, MemoryStore() if in_store else None):
         told = await node.run("produce.cjs", *where, "order-7", json.dumps(DATA))
 
-    assert told == {"id": "order-7", "ended": "completed"}
+    assert (told["id"], told["ended"]) == ("order-7", "completed")
     assert graph.ran == ["n0:1", "n1:1"]
 
 
@@ -61,7 +61,8 @@ async def test_node_hears_why_its_job_is_dead(board: Board, node: Node, where: t
     async with board.worker(line(pass_on)):
         told = await node.run("produce.cjs", *where, "order-7", json.dumps({**DATA, "collateralName": "nobody"}))
 
-    assert "'nobody'" in told["ended"]
+    assert told["ended"] == "failed"
+    assert "'nobody'" in told["reason"]
 
 
 async def test_a_job_from_here_is_run_by_node(board: Board, node: Node, where: tuple[str, str]) -> None:

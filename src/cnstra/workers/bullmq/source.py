@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, final
 
 from cnstra.workers.bullmq.client import unread_job
+from cnstra.workers.bullmq.options import milliseconds
 from cnstra.workers.bullmq.progress import SAVE_PROGRESS, LockedProgress
 from cnstra.workers.deliveries import Dead, Delivery, Outcome, Retry
 from cnstra.workers.loop_watch import LoopWatch
@@ -41,6 +43,7 @@ class QueueSource:
         make_keeper: Makes the keeper of locks of a function that is told of lost ones.
         answers: Answers deliveries.
         concurrency: How many jobs are in hand at once.
+        lock_duration: For how many seconds a lock holds.
         has_store: Whether a run store keeps what jobs do; else each job does itself.
         watch: Tells who blocks the event loop, if that is wanted.
     """
@@ -54,6 +57,7 @@ class QueueSource:
         make_keeper: Callable[[Callable[[str], None]], LockKeeper],
         answers: Answers,
         concurrency: int,
+        lock_duration: float,
         has_store: bool,
         watch: LoopWatch | None,
     ) -> None:
@@ -63,6 +67,7 @@ class QueueSource:
         self._keeper = make_keeper(self._lose)
         self._answers = answers
         self._concurrency = concurrency
+        self._lock_duration = lock_duration
         self._has_store = has_store
         self._watch = watch
         self._stack = ExitStack()
@@ -135,19 +140,29 @@ class QueueSource:
                 pause = _FIRST_PAUSE
 
     async def _take(self, worker: Worker, token: str) -> None:
+        asked_at = time.monotonic()
         self._is_asking = True
         try:
             job = await worker.getNextJob(token)
         finally:
             self._is_asking = False
-        if job is not None:
+        if job is not None and await self._has_lock(worker, job, token, asked_at):
             self._keeper.hold(job.id, token)
             task = asyncio.create_task(self._work(job, token), name=f"cnstra-job-{job.id}")
             self._in_hand.add(task)
             task.add_done_callback(self._forget)
-        elif worker.limitUntil > 0:  # milliseconds until the rate limit lets jobs through
+        elif job is None and worker.limitUntil > 0:  # milliseconds until the rate limit lets jobs through
             await self._rest(worker.limitUntil / 1000)
             worker.drained = False
+
+    async def _has_lock(self, worker: Worker, job: Job, token: str, asked_at: float) -> bool:
+        """Whether a job that has come is ours: its lock may have run out while it was read, or the loop was blocked."""
+        if time.monotonic() - asked_at < self._lock_duration / 2:
+            return True
+        if not await worker.backend.extendLocks([job.id], [token], milliseconds(self._lock_duration)):
+            return True
+        logger.warning("job %s was lost before it was begun: it took longer than its lock to get here", job.id)
+        return False
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._in_hand.discard(task)

@@ -118,6 +118,7 @@ def create_worker(
             random=Random(),  # noqa: S311 - delays need no cryptography
         ),
         concurrency=whole(concurrency, "concurrency", 1),
+        lock_duration=lock_duration,
         has_store=runner is not None,
         watch=None if loop_watch is None else LoopWatch(loop_watch),
     )

@@ -20,6 +20,7 @@ class KeptJob:
         self.failing = 0
         self.held: asyncio.Event | None = None
         self.waiting = False
+        self.unreadable = False
 
     def start(self) -> Delivery:
         """Hand the job out once more; whoever had it has it no longer."""
@@ -35,6 +36,8 @@ class Lock:
         self._token = token
 
     async def load(self) -> object:
+        if self._job.unreadable:
+            raise OSError("no broker")
         return json.loads(json.dumps(self._job.saved[-1])) if self._job.saved else 0
 
     async def save(self, progress: Mapping[str, Any]) -> None:

@@ -277,6 +277,17 @@ async def test_progress_that_this_code_cannot_go_on_with_is_left_as_it_is(change
     assert graph.ran == []
 
 
+async def test_progress_that_cannot_be_read_lets_the_job_wait() -> None:
+    graph = line(pass_on)
+    job = KeptJob(graph)
+    job.unreadable = True
+
+    outcome = await handler_of(graph).handle(job.start())
+
+    assert outcome == Retry(0.25, "the progress of the job could not be read: no broker")
+    assert graph.ran == []
+
+
 # ---- stopping, and losing the job ------------------------------------------------------------------------------
 
 

@@ -112,6 +112,11 @@ async def test_a_run_of_several_signals_is_no_jobs_run(stores: Reopen) -> None:
 
 
 @dataclass(frozen=True)
+class Picky:
+    n: str
+
+
+@dataclass(frozen=True)
 class Tagged:
     tags: frozenset[str]
     note: str = ""
@@ -260,10 +265,9 @@ async def test_many_deliveries_at_once_to_many_workers_run_each_hop_once(stores:
 async def test_two_deliveries_to_one_worker_share_the_run(stores: Reopen) -> None:
     graph, release = line_that_waits()
 
-    async with worker(graph, stores()) as (handler, runner):
+    async with worker(graph, stores()) as (handler, _):
         deliveries = [asyncio.create_task(handler.handle(delivery(graph))) for _ in range(2)]
-        await until_run(runner, lambda info: info.status == "running")
-        await asyncio.sleep(0.05)
+        await until(lambda: handler._waiting.total() == 2)
         release.set()
         outcomes = await asyncio.gather(*deliveries)
 
@@ -284,8 +288,7 @@ async def test_a_run_that_the_worker_has_recovered_is_joined_by_its_delivery(sto
     async with worker(graph, stores(), max_active_runs=10) as (handler, runner):
         await stuck.reached.wait()
         joined = asyncio.create_task(handler.handle(delivery(graph)))
-        await until(lambda: handler.in_hand == 1)
-        await asyncio.sleep(0.05)
+        await until(lambda: bool(handler._waiting))
         for body in runner.active_runs[0].stimulation.bodies():  # type: ignore[union-attr]  # it is under way
             body.cancel()
         outcome = await joined
@@ -453,6 +456,24 @@ async def test_while_the_store_is_away_jobs_go_back(stores: Reopen) -> None:
     assert back == Done(1)
 
 
+class Forgetful(StoreWrapper):
+    """Knows that it has a run, and does not find it."""
+
+    async def around(self, operation: str, call: Any) -> Any:
+        return None if operation in {"admit", "get"} else await super().around(operation, call)
+
+
+async def test_a_run_that_comes_and_goes_all_the_time_lets_the_job_wait(stores: Reopen) -> None:
+    graph = line(pass_on)
+
+    async with worker(graph, Forgetful(stores())) as (handler, _):
+        outcome = await handler.handle(delivery(graph))
+
+    assert isinstance(outcome, Retry)
+    assert not outcome.is_failure
+    assert graph.ran == []
+
+
 # ---- aborts ----------------------------------------------------------------------------------------------------
 
 
@@ -522,6 +543,22 @@ async def test_a_run_that_needs_newer_code_is_left_to_a_worker_that_has_it(store
     assert not passed_over.is_failure
     assert "this code cannot resume the run: neuron 'n1': not registered" in passed_over.reason
     assert done == Done(2)
+
+
+async def test_a_stored_payload_that_does_not_fit_any_more_is_told(stores: Reopen) -> None:
+    older, newer = line(Switch()), line(pass_on)
+    async with worker(older, stores()) as (handler, _):
+        await handler.handle(delivery(older))
+    picky = collateral(Picky, name="c0")
+    sink = neuron({}, name="n0").dendrite(picky, lambda: None)
+    registry = CNSPersistOptionsRegistry().register("n0", sink).register_collateral("c0", picky)
+    newer = replace(newer, cns=CNS([sink]), registry=registry)
+
+    async with worker(newer, stores()) as (handler, _):
+        outcome = await handler.handle(Delivery("a", {"collateralName": "c0", "payload": {"n": "one"}}))
+
+    assert isinstance(outcome, Dead)
+    assert "this code cannot resume the run: payload 'c0'" in outcome.reason
 
 
 async def test_a_worker_whose_own_graph_has_no_names_lets_jobs_wait(stores: Reopen) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from random import Random
 from time import time
 from typing import TYPE_CHECKING, Any, Final, final
@@ -44,6 +46,7 @@ _POISON: Final = "PoisonRun"
 _LOOKS: Final = 5
 """How often a run may change under our eyes before the delivery goes back to the broker."""
 
+_FIRST_PAUSE: Final = 0.001
 _SOON: Final = 0.5
 _LATEST: Final = 30.0
 
@@ -225,7 +228,23 @@ class StoredJobs:
             return GIVEN_BACK
         started(run.stimulation, run.attempt_number)
         outcome = await self._judge.end(run.stimulation, run.attempt_number - spared)
+        if outcome is GIVEN_BACK:
+            await self._until_free(run.stimulation_id)
         return outcome or Done(run.attempt_number)
+
+    async def _until_free(self, stimulation_id: str) -> None:
+        """Wait for the write that gives a run back, which may still be on its way if its handlers were cut short.
+
+        The job would come back before the run is free otherwise.
+        """
+        pause = _FIRST_PAUSE
+        with suppress(CNSError):  # the lease will tell
+            while pause < _SOON:
+                record = await self._runner.store.get(self._runner.scope, stimulation_id)
+                if record is None or record.owner != self._runner.worker_id:
+                    return
+                await asyncio.sleep(pause)
+                pause *= 2
 
 
 def _losses(attempts: Sequence[AttemptRecord]) -> int:

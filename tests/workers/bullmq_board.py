@@ -75,9 +75,12 @@ class Board:
 
     async def deliver_again(self, job_id: str = "a") -> None:
         """Have a job delivered again whose worker still has it, as if its lock had run out."""
-        await self.client.delete(self.key(job_id, "lock"), self.key("stalled-check"))
-        await self.client.sadd(self.key("stalled"), job_id)
-        await self.jobs.backend.moveStalledJobsToWait(1000, 1)
+        lock = self.key(job_id, "lock")
+        await self.client.delete(lock)
+        while await self.state(job_id) == "active" and not await self.client.exists(lock):
+            await self.client.delete(self.key("stalled-check"))  # a worker that looks now would keep us from looking
+            await self.client.sadd(self.key("stalled"), job_id)
+            await self.jobs.backend.moveStalledJobsToWait(1000, 1)
 
     @asynccontextmanager
     async def worker(

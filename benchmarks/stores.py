@@ -135,16 +135,17 @@ def _add_peers(table: Table, stores: Sequence[Backend], others: Sequence[Peer], 
         print(f"\nThe other libraries are left out: there is no {PEERS.name} (`make bench` makes it)")
         return
     table.section("Beside other libraries, each at its fastest for so many runs")
-    with ExitStack() as places:  # as theirs, our stores grow from reading to reading
-        addresses = {store.name: places.enter_context(store.place()) for store in stores}
+    with ExitStack() as stack:  # as theirs, our stores stay open and grow from reading to reading
+        chains = {
+            store.name: stack.enter_context(store_runs.open_chains(stack.enter_context(store.place())))
+            for store in stores
+        }
         for name, runs, times in AT_ONCE:
             hops = HOPS // 5 if quick and runs > 1 else HOPS
-            ways: dict[str, Reading] = {
-                store: partial(store_runs.chain_rate, address, runs, times) for store, address in addresses.items()
-            }
+            ways: dict[str, Reading] = {store: partial(rate, runs, times) for store, rate in chains.items()}
             ways |= {str(peer): partial(peer.rate, runs, hops) for peer in others}
             readings = SideBySide(ways, rounds if runs == 1 else min(rounds, 3))
-            for store in addresses:
+            for store in chains:
                 for peer in others:
                     measure = partial(_to_peer, readings=readings, ours=store, peer=str(peer))
                     table.add(f"{store}, {name}, to {peer}", measure)

@@ -21,6 +21,7 @@ from tests.durable.graphs import line, pass_on
 from tests.workers.working import NEURONS
 
 ROOT = Path(__file__).parents[2]
+LEASE = 1.5
 
 
 class Crew:
@@ -78,6 +79,13 @@ def reached(process: subprocess.Popen[str]) -> None:
     """Wait until a handler hangs."""
     assert process.stdout is not None
     assert process.stdout.readline() == "reached\n"
+
+
+def stops(process: subprocess.Popen[str]) -> None:
+    """Wait until a worker has heard that it is to stop."""
+    assert process.stderr is not None
+    while "this worker stops" not in process.stderr.readline():
+        pass
 
 
 def stored(folder: Path) -> tuple[Mapping[str, RunRecord], Mapping[str, list[AttemptRecord]]]:
@@ -144,13 +152,11 @@ def test_a_second_signal_does_not_wait_for_handlers_and_loses_nothing(crew: Crew
     process = crew.start(grace=1000.0)
     reached(process)
     process.send_signal(number)
-    time.sleep(0.3)
-    waits = process.poll() is None
+    stops(process)
     process.send_signal(number)
     _, errors = process.communicate()
     runs, attempts = stored(crew.folder)
 
-    assert waits
     assert process.returncode == 0, errors
     assert (runs["1"].status, runs["1"].hop_count) == ("pending", 1)
     assert [one.status for one in attempts["1"]] == ["interrupted"]
@@ -160,11 +166,11 @@ def test_a_second_signal_does_not_wait_for_handlers_and_loses_nothing(crew: Crew
 def test_a_worker_that_stood_still_past_its_lease_changes_nothing(crew: Crew) -> None:
     crew.put(1)
     crew.hold("1 n1")
-    zombie = crew.start(lease=0.6)
+    zombie = crew.start(lease=LEASE)
     reached(zombie)
     zombie.send_signal(signal.SIGSTOP)
     crew.hold("")
-    other = crew.start(lease=0.6)
+    other = crew.start(lease=LEASE)
     while stored(crew.folder)[0]["1"].status != "completed":
         time.sleep(0.05)
     zombie.send_signal(signal.SIGCONT)
@@ -181,10 +187,10 @@ def test_a_worker_that_stood_still_past_its_lease_changes_nothing(crew: Crew) ->
 def test_a_handler_that_blocks_the_event_loop_keeps_its_run_and_is_named(crew: Crew) -> None:
     crew.put(1)
     crew.hold("1 n1 blocking")
-    blocked = crew.start(lease=0.6)
+    blocked = crew.start(lease=LEASE)
     reached(blocked)
-    other = crew.start(lease=0.6)
-    time.sleep(2.0)  # more than three leases
+    other = crew.start(lease=LEASE)
+    time.sleep(3 * LEASE)
     crew.hold("")
     crew.wait_until_done()
     blocked.terminate()

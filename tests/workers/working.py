@@ -65,5 +65,5 @@ async def main(folder: Path, options: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig()
+    logging.basicConfig(level=logging.INFO)
     asyncio.run(main(Path(sys.argv[1]), json.loads(sys.argv[2])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, final
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from cnstra.workers.handler import JobHandler
 
 __all__ = ["BrokerWorker", "JobSource", "serve"]
+
+logger = logging.getLogger("cnstra")
 
 
 class JobSource(Protocol):
@@ -91,6 +94,7 @@ async def _work(source: JobSource, handler: JobHandler, runner: DurableRunner | 
 
 async def _stop(source: JobSource, handler: JobHandler, runner: DurableRunner | None, hurry: asyncio.Event) -> None:
     handler.stop_taking()
+    logger.info("this worker stops; %d deliveries are in hand", handler.in_hand)
     try:
         await source.stop()
     finally:

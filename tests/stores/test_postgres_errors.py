@@ -4,10 +4,9 @@ import struct
 
 import psycopg
 import pytest
-from psycopg_pool import PoolTimeout
 
 from cnstra.errors import PayloadError, StoreError
-from cnstra.stores.postgres.errors import BadRow, NoConnection, error_of, explain, explaining
+from cnstra.stores.postgres.errors import BadRow, NoConnection, NoneFree, error_of, explain, explaining
 
 
 @pytest.mark.parametrize(
@@ -16,7 +15,7 @@ from cnstra.stores.postgres.errors import BadRow, NoConnection, error_of, explai
         (BadRow("run 'a' makes no sense"), "run 'a' makes no sense"),
         (NoConnection("refused"), "cannot be reached, or refuses the connection (refused)"),
         (psycopg.OperationalError("gone\n\tfor good"), "what was under way may be done or not (gone for good)"),
-        (PoolTimeout("none"), "give a larger pool_size"),
+        (NoneFree("none"), "give a larger pool_size"),
         (ConnectionResetError("reset"), "cannot be reached"),
         (psycopg.errors.InvalidPassword("who?"), "check user, password and pg_hba.conf"),
         (psycopg.errors.InvalidCatalogName("no db"), "there is no such database: create it first"),

@@ -64,7 +64,6 @@ class Access:
         with explaining(self._label):
             async with await connect(self._address) as connection:
                 await migrate(self._session(connection), self._label)
-            await self._pool.open()
 
     async def close(self) -> None:
         """Disconnect."""

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import select
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias, final
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Any, Final, final
 
 from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from psycopg.rows import tuple_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from cnstra.stores.postgres.address import Address
 from cnstra.stores.postgres.errors import NoConnection
-from cnstra.stores.postgres.pipe import PLANS_KEPT
+from cnstra.stores.postgres.pool import Pool, PooledConnection
 
-__all__ = ["Connections", "PooledConnection", "connect"]
+__all__ = ["Connections", "connect"]
 
 # What a role or a database may have set otherwise. A stronger synchronous_commit stays; with a weaker one a commit that
 # was reported as done could be lost.
@@ -35,65 +32,38 @@ _PLANS: Final = b"""
            set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false),
            set_config('plan_cache_mode', 'force_generic_plan', false)
 """
-_REPLAN: Final = b"DISCARD PLANS"
 _RESET: Final = b"RESET ALL"
-_KEPT_IDLE: Final = 60.0
 
 
-class PooledConnection(AsyncConnection[Any]):
-    """A connection that knows for how long its plans are good.
-
-    Attributes:
-        replan_at: When they are to be made anew, by the clock of the event loop.
-    """
-
-    replan_at = 0.0
-
-
-_Pool: TypeAlias = AsyncConnectionPool[PooledConnection]
-
-
-async def connect(address: Address) -> AsyncConnection[Any]:
+async def connect(address: Address) -> PooledConnection:
     """Open a connection for the store's own statements, in autocommit mode."""
+    return await _opened(address, _SETTINGS, _PLANS)
+
+
+async def _connect_for_handlers(address: Address) -> PooledConnection:
+    return await _opened(address, _SETTINGS)
+
+
+async def _opened(address: Address, *settings: bytes) -> PooledConnection:
     try:
-        connection = await AsyncConnection.connect(address.conninfo, autocommit=True)
+        connection = await PooledConnection.connect(address.conninfo, autocommit=True)
+        try:
+            for statement in settings:
+                await connection.execute(statement)
+        except BaseException:
+            await connection.close()
+            raise
     except OperationalError as error:
         raise NoConnection(str(error)) from error
-    try:
-        await _set_up(connection)
-    except BaseException:
-        await connection.close()
-        raise
     return connection
 
 
-async def _set_up(connection: AsyncConnection[Any]) -> None:
-    await _configure(connection)
-    await connection.execute(_PLANS)
-
-
-async def _configure(connection: AsyncConnection[Any]) -> None:
-    await connection.execute(_SETTINGS)
-
-
-async def _reset(connection: AsyncConnection[Any]) -> None:
+async def _reset(connection: PooledConnection) -> None:
     """Undo what a handler may have set."""
     connection.row_factory = tuple_row
     connection.cursor_factory = AsyncCursor
     await connection.execute(_RESET)
-    await _configure(connection)
-
-
-async def _check(connection: PooledConnection) -> None:
-    """Ask the server whether it is there, but only if there is something to read, such as the end of the connection."""
-    watch = select.poll()
-    watch.register(connection.fileno(), select.POLLIN)
-    if watch.poll(0):
-        await AsyncConnectionPool.check_connection(connection)
-    now = asyncio.get_running_loop().time()
-    if now >= connection.replan_at:
-        connection.replan_at = now + PLANS_KEPT
-        await connection.execute(_REPLAN)
+    await connection.execute(_SETTINGS)
 
 
 @final
@@ -110,60 +80,20 @@ class Connections:
     """
 
     def __init__(self, address: Address, *, pool_size: int, max_transactions: int, patience: float) -> None:
-        self._address = address
-
-        def pool(size: int, **callbacks: Any) -> _Pool:
-            return AsyncConnectionPool(
-                address.conninfo,
-                connection_class=PooledConnection,
-                kwargs={"autocommit": True},
-                min_size=0,
-                max_size=size,
-                open=False,
-                check=_check,
-                timeout=patience,
-                max_idle=_KEPT_IDLE,
-                reconnect_timeout=patience,
-                num_workers=2,
-                **callbacks,
-            )
-
-        self._own = pool(pool_size, configure=_set_up)
-        self._handlers = pool(max_transactions, configure=_configure, reset=_reset)
-        self._turns = asyncio.Semaphore(max_transactions)
-
-    async def open(self) -> None:
-        """Open the pools; they connect when they are used."""
-        await self._own.open()
-        await self._handlers.open()
+        self._own = Pool(partial(connect, address), size=pool_size, patience=patience, turn=patience)
+        self._handlers = Pool(
+            partial(_connect_for_handlers, address), size=max_transactions, patience=patience, turn=None, reset=_reset
+        )
 
     async def close(self) -> None:
         """Close what is not in use, and the rest when it comes back."""
         await self._handlers.close()
         await self._own.close()
 
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[AsyncConnection[Any]]:
+    def one(self) -> AbstractAsyncContextManager[AsyncConnection[Any]]:
         """Lend a connection for the store's own work."""
-        async with self._lend(self._own) as connection:
-            yield connection
+        return self._own.lend()
 
-    @asynccontextmanager
-    async def for_handler(self) -> AsyncIterator[AsyncConnection[Any]]:
+    def for_handler(self) -> AbstractAsyncContextManager[AsyncConnection[Any]]:
         """Lend a connection for a handler, as soon as one is free, however long that takes."""
-        async with self._turns, self._lend(self._handlers) as connection:
-            yield connection
-
-    @asynccontextmanager
-    async def _lend(self, pool: _Pool) -> AsyncIterator[AsyncConnection[Any]]:
-        try:
-            connection = await pool.getconn()
-        except PoolTimeout:
-            # The pool does not tell why it has none. If the server lets us in here, it is back, or all are in use.
-            await (await connect(self._address)).close()
-            connection = await pool.getconn()
-        try:
-            async with connection:  # an open transaction is rolled back
-                yield connection
-        finally:
-            await pool.putconn(connection)
+        return self._handlers.lend()

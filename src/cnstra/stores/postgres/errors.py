@@ -11,15 +11,18 @@ import psycopg
 from psycopg.errors import lookup
 from psycopg.pq import DiagnosticField
 from psycopg.pq.abc import PGresult
-from psycopg_pool import PoolTimeout
 
 from cnstra.errors import CNSError, StoreError
 
-__all__ = ["BadRow", "NoConnection", "error_of", "explain", "explaining"]
+__all__ = ["BadRow", "NoConnection", "NoneFree", "error_of", "explain", "explaining"]
 
 
 class NoConnection(psycopg.OperationalError):
     """The server could not be reached, or did not let us in."""
+
+
+class NoneFree(psycopg.OperationalError):
+    """Others keep all connections."""
 
 
 class BadRow(Exception):
@@ -89,7 +92,7 @@ def explaining(label: str) -> Iterator[None]:
 
 
 def _advice(error: psycopg.Error) -> str:
-    if isinstance(error, PoolTimeout):
+    if isinstance(error, NoneFree):
         return _BUSY
     if isinstance(error, NoConnection):
         return _UNREACHABLE

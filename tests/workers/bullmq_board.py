@@ -10,6 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
 
 from cnstra import DurableRunner
 from cnstra.persist.ports import Store
@@ -106,7 +108,11 @@ class Board:
 async def new_board(url: str) -> AsyncIterator[Board]:
     """Open a queue of its own."""
     name = f"q-{uuid4().hex[:8]}"
-    async with Redis.from_url(url, decode_responses=True) as client, open_queue(name, connection=url) as jobs:
+    patient = Retry(ExponentialBackoff(cap=0.5, base=0.05), 10)
+    async with (
+        Redis.from_url(url, decode_responses=True, retry=patient) as client,
+        open_queue(name, connection=url) as jobs,
+    ):
         yield Board(url, name, client, jobs)
 
 

@@ -418,6 +418,30 @@ async def test_a_worker_that_stops_gives_its_job_back_without_using_an_attempt(
     assert other.ran == ["n1:1"]
 
 
+async def test_a_failure_that_is_told_while_the_server_is_away_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    release, switch = asyncio.Event(), Switch()
+
+    async def hold(item: Item, ctx: Context) -> Item:
+        await release.wait()
+        return switch(item, ctx)
+
+    graph = line(hold)
+    caplog.set_level(logging.DEBUG, logger="cnstra")
+    with redis_server(aof=True) as server:
+        async with new_board(server.url) as board, board.worker(graph, MemoryStore(), lock_duration=30.0):
+            await board.add(attempts=3, backoff=SOON)
+            await board.client.hset(board.key("a"), "stc", 1)
+            await until(lambda: graph.ran)
+            server.kill()
+            release.set()
+            await until(lambda: "the answer for job a is tried again" in caplog.text)
+            switch.on = False
+            server.start()
+            await board.until("completed")
+
+    assert graph.ran == ["n0:1", "n0:1"]
+
+
 async def test_an_idle_worker_and_one_without_a_server_stop_at_once(
     board: Board, caplog: pytest.LogCaptureFixture
 ) -> None:

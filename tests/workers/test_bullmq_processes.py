@@ -20,7 +20,7 @@ from tests.workers.bullmq_board import Board, new_board, until
 from tests.workers.working import NEURONS
 
 ROOT = Path(__file__).parents[2]
-JOBS = 150 if os.environ.get("CI") else 500
+JOBS = 300 if os.environ.get("CI") else 500
 QUICK = {"lock_duration": 0.6, "stalled_interval": 0.2}
 
 

@@ -63,7 +63,8 @@ class Answers:
             case Done():
                 await self._persist(job, lambda: job.moveToCompleted(None, token))
             case Retry(is_failure=True):
-                await self._persist(job, lambda: self._fail(job, token, outcome))
+                failure = self._failure(job, outcome)
+                await self._persist(job, lambda: _fail(job, token, failure, outcome.error))
             case Retry(after=after):
                 await self._persist(job, lambda: job.moveToDelayed(_now() + milliseconds(after), token))
             case Dead(reason=reason, error=error):
@@ -71,16 +72,14 @@ class Answers:
             case _:
                 assert_never(outcome)
 
-    async def _fail(self, job: Job, token: str, outcome: Retry) -> None:
+    def _failure(self, job: Job, outcome: Retry) -> Exception:
+        """Return what a job fails with, after its options say what BullMQ is to do this time; they are not stored."""
         delay = self._delay_of_job(job, outcome) if self._by_job else outcome.after
         if delay is None:
-            reason = f"the run failed for good, at start {_starts(job)}: {outcome.reason}"
-            await _fail(job, token, final_error(reason), outcome.error)
-            return
-        # What is changed here is not stored: it tells BullMQ what to do this time.
+            return final_error(f"the run failed for good, at start {_starts(job)}: {outcome.reason}")
         job.opts["attempts"] = job.attemptsMade + 2
         job.opts["backoff"] = {"type": "fixed", "delay": min(milliseconds(delay), _LONGEST_DELAY)}
-        await _fail(job, token, JobFailed(outcome.reason), outcome.error)
+        return JobFailed(outcome.reason)
 
     def _delay_of_job(self, job: Job, outcome: Retry) -> float | None:
         """Return after how many seconds the job's own options have it tried again; ``None`` for not at all."""

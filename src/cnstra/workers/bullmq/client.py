@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias, cast
 
-from bullmq import Job as _Job
-from bullmq import Queue as _Queue
-from bullmq import Worker as _Worker
-from bullmq.custom_errors import UnrecoverableError as _UnrecoverableError
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
+try:
+    from bullmq import Job as _Job
+    from bullmq import Queue as _Queue
+    from bullmq import Worker as _Worker
+    from bullmq.custom_errors import UnrecoverableError as _UnrecoverableError
+    from redis.asyncio import Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import ExponentialBackoff
+except ImportError as missing:
+    raise ImportError(f"workers on BullMQ need its client: pip install 'cnstra[bullmq]' ({missing})") from missing
 
 __all__ = [
     "Added",

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, final
 
 from cnstra.workers.bullmq.options import milliseconds
+from cnstra.workers.judging import text_of
 
 if TYPE_CHECKING:
     from cnstra.workers.bullmq.client import Queue
@@ -131,7 +132,7 @@ class LockKeeper:
             await attempt
         except Exception as error:  # noqa: BLE001 - a client may raise anything, and the next time may be better
             if not self._is_away:
-                logger.warning("the locks of jobs cannot be renewed, since Redis does not answer: %r", error)
+                logger.warning("the locks of jobs cannot be renewed, since Redis does not answer: %s", text_of(error))
             self._is_away = True
         else:
             self._is_away = False

@@ -14,6 +14,7 @@ from cnstra.workers.bullmq.client import unread_job
 from cnstra.workers.bullmq.options import milliseconds
 from cnstra.workers.bullmq.progress import SAVE_PROGRESS, LockedProgress
 from cnstra.workers.deliveries import Dead, Delivery, Outcome, Retry
+from cnstra.workers.judging import text_of
 from cnstra.workers.loop_watch import LoopWatch
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class QueueSource:
                 await self._take(worker, token)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with the server, it may come back
                 if pause == _FIRST_PAUSE:
-                    logger.warning("no jobs can be taken from queue %s for now: %r", self._queue, error)
+                    logger.warning("no jobs can be taken from queue %s for now: %s", self._queue, text_of(error))
                 await self._bury_unread(worker, token, error)
                 await self._rest(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
@@ -183,7 +184,7 @@ class QueueSource:
         try:
             for job_id in await worker.client.lrange(f"{base}active", 0, -1):
                 if await worker.client.get(f"{base}{job_id}:lock") == token:
-                    dead = Dead(f"the job cannot be read: {error!r}", error)
+                    dead = Dead(f"the job cannot be read: {text_of(error)}", error)
                     logger.error("job %s is dead: %s", job_id, dead.reason)
                     await self._answers.give(unread_job(worker, job_id), token, dead)
         except Exception:
@@ -214,7 +215,7 @@ class QueueSource:
             return await self._handler.handle(self._delivery(job, token))
         except Exception as error:
             logger.exception("job %s could not be handled", job.id)
-            return Retry(_LONGEST_PAUSE, repr(error), error=error)
+            return Retry(_LONGEST_PAUSE, text_of(error), error=error)
         finally:
             self._handling.pop(token, None)
 

@@ -13,7 +13,7 @@ It needs the drivers and servers of the tests, and for the other libraries the e
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
@@ -88,11 +88,14 @@ def _add_postgres(table: Table, store: Postgres, rounds: int) -> None:
 
 
 def _add_redis(table: Table, store: Redis, rounds: int) -> None:
-    bare = partial(_bare_redis, store)
+    blocking, in_loop = (
+        partial(_bare_redis, store, rate) for rate in (bare_redis.hops_per_second, bare_redis.hops_per_second_in_loop)
+    )
     waits = store.policy != "everysec"  # else a bare call is over sooner than a hop in memory
     for (name, runs, times), limit in zip(AT_ONCE, (HALF, FOUR if waits else None), strict=True):
-        ours = partial(_chain_rate, store, runs, times)
-        table.add(f"{store.name}, {name}", partial(_rates, yardstick=bare, ours=ours, rounds=rounds, limit=limit))
+        measure = partial(_rates, ours=partial(_chain_rate, store, runs, times), rounds=rounds)
+        table.add(f"{store.name}, {name}", partial(measure, yardstick=blocking, limit=limit))
+        table.add(f"{store.name}, {name}, to an event loop", partial(measure, yardstick=in_loop))
 
 
 def _rates(workload: str, *, yardstick: Reading, ours: Reading, rounds: int, limit: Limit | None = None) -> Row:
@@ -104,9 +107,9 @@ def _chain_rate(store: Backend, runs: int, times: int) -> float:
         return store_runs.chain_rate(address, runs, times)
 
 
-def _bare_redis(store: Redis) -> float:
+def _bare_redis(store: Redis, rate: Callable[[str, int, bytes], float]) -> float:
     with store.place() as address:
-        return bare_redis.hops_per_second(address, BARE_HOPS, PAYLOAD)
+        return rate(address, BARE_HOPS, PAYLOAD)
 
 
 # ---- beside other libraries ------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ PEERS := $(VENV)-bench/.synced
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate lint bench format coverage test-all lock clean $(VENV)
+.PHONY: help demo test simulate soak lint bench format coverage test-all lock clean $(VENV)
 
 help: ## List the commands
 	@echo "usage: make COMMAND [ARGS=\"...\"]"
@@ -34,6 +34,9 @@ endif
 
 simulate: $(NEED_VENV) ## Simulate many workers on one store (SEED=7 shows one schedule; FIRST=100000 COUNT=50000 runs others)
 	@$(PYTHON) -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(FIRST),--first $(FIRST)) $(if $(COUNT),--count $(COUNT))
+
+soak: $(NEED_VENV) ## Kill workers and servers for a long time, and show the tolls (SEED=7 repeats one; ARGS="-k redis" runs a part)
+	@CNSTRA_SOAK=$(or $(SEED),1) $(PYTHON) -m pytest tests/fire -q --timeout 3600 $(ARGS)
 
 lint: $(NEED_VENV) ## Check style, formatting, types and layers
 	@$(PYTHON) -m ruff check

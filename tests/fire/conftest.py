@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.fire.backends import Backend, backend
 from tests.fire.crew import Crew, crew
 from tests.fire.scale import SCALE
 from tests.fire.statistics import Statistics
+from tests.servers.processes import missing
 
 _SHOWN = 20_000
 _STATISTICS = pytest.StashKey[Statistics]()
@@ -35,6 +37,8 @@ def statistics(request: pytest.FixtureRequest) -> Statistics:
 
 @pytest.fixture(name="crew")
 def a_crew(tmp_path: Path) -> Iterator[Crew]:
+    if not hasattr(os, "pidfd_open"):
+        missing("pidfd", hint="these tests need Linux")
     with crew(tmp_path) as members:
         yield members
     for log in sorted(tmp_path.glob("*.log")):  # pytest shows it if the test has failed

@@ -7,6 +7,7 @@ import pytest
 from cnstra import CNS, CNSPersistOptionsRegistry, DurableRunner, StimulationAborted, StoreError, collateral, neuron
 from cnstra.persist.delta import Delta
 from cnstra.persist.ports import Store
+from cnstra.persist.records import Durability
 from tests.durability.wrapping import StoreWrapper
 from tests.durable.conftest import Reopen
 from tests.durable.graphs import Body, Boom, Context, Graph, Item, handler, line, pass_on
@@ -241,6 +242,46 @@ async def test_runs_that_commit_at_once_share_their_commits(stores: Reopen) -> N
         )
 
     assert store.commits < 50
+
+
+class Overlapping(StoreWrapper):
+    """Notes how many commits are under way at once, and whether a delta came before the one that it follows on."""
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
+        self.under_way = self.most = 0
+        self.sequences: dict[str, list[int]] = {}
+
+    async def commit(self, deltas: Sequence[Delta]) -> list[bool]:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        for delta in deltas:
+            self.sequences.setdefault(delta.stimulation_id, []).append(delta.sequence)
+        try:
+            for _ in range(3):
+                await asyncio.sleep(0)
+            return await super().commit(deltas)
+        finally:
+            self.under_way -= 1
+
+
+@pytest.mark.parametrize("durability", ["hop", "interval"])
+async def test_a_swift_store_gets_two_batches_at_once_and_each_run_in_order(
+    durability: Durability, stores: Reopen
+) -> None:
+    graph = line(*[pass_on] * 6)
+    store = Overlapping(stores())
+
+    async with DurableRunner(
+        graph.cns, graph.registry, store, durability=durability, max_staleness=0.001, volume="progress"
+    ) as runner:
+        await asyncio.gather(
+            *await asyncio.gather(*(runner.stimulate(graph.signal(n), stimulation_id=str(n)) for n in range(50)))
+        )
+
+    assert store.most <= 2
+    assert store.most == 2 or durability == "interval"
+    assert all(sequences == sorted(set(sequences)) for sequences in store.sequences.values())
 
 
 # ---- interval ------------------------------------------------------------------------------------------------

@@ -29,6 +29,12 @@ logger = logging.getLogger("cnstra")
 _TRIES = 6
 _FIRST_PAUSE = 0.05
 _MAX_PAUSE = 2.0
+_SWIFT = 0.0015
+"""Seconds; a store whose commits take less is kept at work with a second batch while the first one's answer is on its
+way. On a slow disk two small batches would need two syncs where one large one needs one."""
+_FEW = 8
+"""A batch of fewer deltas is not worth a commit of its own beside another one."""
+_WEIGHT = 0.1
 _ALONE = 5
 """After so many deltas in a row that were refused one by one, the store is at fault and not a delta."""
 
@@ -64,9 +70,11 @@ class Committer:
         self._context = copy_context()
         self._urgent: dict[Pending, None] = {}
         self._patient: dict[Pending, None] = {}  # in the order in which they were opened
-        self._taken: Sequence[Pending] = ()  # the last batch, which may be on its way
-        self._writing = False
-        self._writer: asyncio.Task[None] | None = None
+        self._flying: dict[Pending, None] = {}  # on their way to the store
+        self._batches = 0  # that they are in: at most two
+        self._scheduled = False  # a batch is to be begun
+        self._seconds = _SWIFT  # that a commit takes, as a moving average
+        self._writers: set[asyncio.Task[None]] = set()
         self._apart: set[asyncio.Task[None]] = set()  # transactions of handlers, on their way out
         self._timer: asyncio.TimerHandle | None = None
 
@@ -83,8 +91,9 @@ class Committer:
         one of them has been gathered for half of what `max_staleness` allows.
         """
         if not at_once and not self._is_behind():
-            self._patient.setdefault(pending)
-            self._set_timer()
+            if pending not in self._urgent:
+                self._patient.setdefault(pending)
+                self._set_timer()
             return False
         self._patient.pop(pending, None)
         self._urgent[pending] = None
@@ -98,15 +107,14 @@ class Committer:
     @property
     def lag(self) -> float:
         """For how many seconds the oldest change that is to be written has waited to be on disk."""
-        waiting = [one.opened_at for one in chain(self._taken, self._urgent, self._patient) if not one.is_over]
+        waiting = [one.opened_at for one in chain(self._flying, self._urgent, self._patient) if not one.is_over]
         return self._loop.time() - min(waiting) if waiting else 0.0
 
     async def drain(self) -> None:
         """Return when everything that was submitted is written, or has failed."""
-        while self._urgent or self._patient or self._writing or self._apart:
+        while self._urgent or self._patient or self._batches or self._scheduled or self._apart:
             self._hurry()
-            under_way = [*self._apart] if self._writer is None else [*self._apart, self._writer]
-            if under_way:
+            if under_way := self._apart | self._writers:
                 await asyncio.wait(under_way)
             else:
                 await asyncio.sleep(0)
@@ -163,7 +171,7 @@ class Committer:
         return oldest is not None and self._loop.time() - oldest.opened_at >= self._gathering
 
     def _set_timer(self) -> None:
-        if self._timer is None and not self._writing:
+        if self._timer is None and not (self._batches or self._scheduled):
             self._timer = self._loop.call_later(self._gathering, self._hurry)
 
     def _hurry(self) -> None:
@@ -180,51 +188,89 @@ class Committer:
             self._timer = None
 
     def _write_soon(self) -> None:
-        if not self._writing:
-            self._writing = True  # from now on everything of this round of the event loop goes into one transaction
-            self._loop.call_soon(self._start_writer)
+        """Begin a batch with everything of this round of the event loop, unless enough is on its way."""
+        if self._scheduled or self._batches > 1:
+            return
+        if self._batches and (self._seconds > _SWIFT or len(self._urgent) < _FEW):
+            return
+        self._scheduled = True
+        self._loop.call_soon(self._start_writer)
 
     def _start_writer(self) -> None:
-        if self._prompt is not None and self._write_now(self._prompt):
+        self._scheduled = False
+        if not self._batches and self._prompt is not None and self._write_now(self._prompt):
             return
-        # Eagerly: the store gets the first batch in this round of the event loop, and not in the next one.
-        self._writer = start_eagerly(self._loop, self._write(), self._context.copy())
+        batch = self._take()
+        if not batch:
+            return
+        # Eagerly: the store gets the batch in this round of the event loop, and not in the next one.
+        writer = start_eagerly(self._loop, self._write(batch), self._context.copy())
+        if not writer.done():
+            self._writers.add(writer)
+            writer.add_done_callback(self._writers.discard)
+        self._go_on()
 
     def _write_now(self, store: PromptStore) -> bool:
         """Write what has come in, without giving the event loop away, if the store can; tell whether it is done."""
+        batch = [*self._urgent, *self._patient]
         try:
-            applied = store.commit_now([pending.delta for pending in chain(self._urgent, self._patient)])
+            applied = store.commit_now([pending.delta for pending in batch])
         except Exception:  # noqa: BLE001 - the writer tries again, and deals with it
             return False
         if applied is None:
             return False
-        batch = self._take()
-        self._writing = False  # what the released runs write goes into the next transaction
+        self._take_out(batch)
         self._release_now(_waiters_of(batch, applied))
         return True
 
     def _take(self) -> list[Pending]:
-        """Take out what is to be written; what comes now is gathered for the next transaction."""
-        batch = self._taken = [*self._urgent, *self._patient]
-        self._urgent.clear()
-        self._patient.clear()
+        """Take out what is to be written: half of it, if the store is quick enough to be given the other half at once.
+
+        A run with a delta on its way waits for that one: its deltas are written in order.
+        """
+        batch = [*self._urgent, *self._patient]
+        if self._flying:
+            under_way = {pending.recorder for pending in self._flying}
+            batch = [pending for pending in batch if pending.recorder not in under_way]
+        elif len(batch) >= 2 * _FEW and self._seconds <= _SWIFT:
+            batch = batch[: len(batch) // 2]
+        self._take_out(batch)
+        return batch
+
+    def _take_out(self, batch: Sequence[Pending]) -> None:
+        """Let what comes now be gathered for the next batch."""
+        if len(batch) == len(self._urgent) + len(self._patient):
+            self._urgent.clear()
+            self._patient.clear()
+        else:
+            for pending in batch:
+                self._urgent.pop(pending, None)
+                self._patient.pop(pending, None)
         self._stop_timer()
         for pending in batch:
             pending.recorder.pending = None
-        return batch
 
-    async def _write(self) -> None:
+    async def _write(self, batch: Sequence[Pending]) -> None:
+        self._batches += 1
+        self._flying.update(dict.fromkeys(batch))
+        started = self._loop.time()
         try:
-            await self._write_batch(self._take())
+            await self._write_batch(batch)
         finally:
-            self._writing = False
-            self._writer = None
+            self._seconds += (self._loop.time() - started - self._seconds) * _WEIGHT
+            self._batches -= 1
+            for pending in batch:
+                del self._flying[pending]
             # What the released runs do now goes into one transaction with what came in meanwhile. If that were
             # written first, two batches would take turns for ever, each held up by the other's handlers.
-            if self._urgent:
-                self._write_soon()
-            elif self._patient:
-                self._set_timer()
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Begin the next batch when there is one."""
+        if self._urgent:
+            self._write_soon()
+        elif self._patient:
+            self._set_timer()
 
     async def _write_batch(self, batch: Sequence[Pending]) -> None:
         try:

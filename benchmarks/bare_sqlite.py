@@ -1,8 +1,9 @@
 """The yardstick of durable runs: a loop on the standard library's ``sqlite3`` with one transaction for each hop.
 
-The transaction is what the SQLite store makes of one hop of a chain in volume ``full``: the counters of the run move
-on, one signal, one outstanding task and one row of history are added, and the task before it goes. Tables, indexes and
-row sizes are those of the store; nothing is encoded, routed, checked or handed to another thread.
+The transaction stores the facts of one hop of a chain in volume ``full``: the counters of the run move on, one signal,
+one outstanding task and one row of history are added, and the task before it goes. Each fact has a row of its own and
+the index by which it is found, as one would lay it out first; the store packs a hop tighter. Nothing is encoded, routed,
+checked or handed to another thread.
 """
 
 from __future__ import annotations

@@ -213,3 +213,37 @@ async def test_a_transaction_whose_answer_is_lost_is_not_made_twice(
 async def test_a_transaction_needs_an_open_store(postgres_url: str) -> None:
     with pytest.raises(StoreError, match="is not open"):
         await PostgresStore(postgres_url).transaction().__aenter__()
+
+
+async def test_a_transaction_that_stands_still_is_undone_and_gives_its_locks_back(
+    postgres_url: str, postgres_schema: str, ledger: PostgresLedger
+) -> None:
+    async with open_postgres_store(postgres_url, postgres_schema, transaction_timeout=0.2) as store:
+        state = await admitted(store)
+        async with store.transaction() as frozen:
+            await ledger.write(frozen.connection, "paid")
+            await frozen.connection.execute("SELECT pg_advisory_xact_lock(77)")
+            async with store.transaction() as other:
+                await other.connection.execute("SELECT pg_advisory_xact_lock(77)")  # waits until the server gives up
+                await ledger.write(other.connection, "paid again")
+                assert await other.commit([hop(state)]) == [True]
+            with pytest.raises(StoreError):
+                await frozen.commit([hop(state)])
+
+    assert await ledger.read() == ["paid again"]
+
+
+async def test_what_the_role_says_of_transactions_that_stand_still_counts_if_it_is_stricter(
+    postgres_url: str, postgres_schema: str
+) -> None:
+    by_role = f"{postgres_url}?options=-c%20idle_in_transaction_session_timeout%3D5s"
+    async with open_postgres_store(by_role, postgres_schema) as store, store.transaction() as transaction:
+        assert await one(transaction.connection, "SHOW idle_in_transaction_session_timeout") == "5s"
+
+    async with open_postgres_store(postgres_url, postgres_schema) as store, store.transaction() as transaction:
+        assert await one(transaction.connection, "SHOW idle_in_transaction_session_timeout") == "1min"
+
+
+def test_a_time_limit_of_nothing_is_refused() -> None:
+    with pytest.raises(StoreError, match="transaction_timeout is 0"):
+        PostgresStore("postgresql://host/db", transaction_timeout=0)

@@ -41,17 +41,26 @@ class Access:
         address: Where to connect.
         pool_size: As in `Connections`, like the next two.
         max_transactions: For handlers.
+        transaction_timeout: As in `Connections`.
         patience: Seconds to wait for a connection.
     """
 
-    def __init__(self, address: Address, *, pool_size: int, max_transactions: int, patience: float) -> None:
+    def __init__(
+        self, address: Address, *, pool_size: int, max_transactions: int, transaction_timeout: float, patience: float
+    ) -> None:
         self._address = address
         self._label = address.label
         self._sender = uuid4().hex
         self._doubts: dict[int, int] = {}  # runs that may have been taken, and the fences that they would have then
         self._doubtful: list[Admission] = []  # runs that may have been admitted to a worker
         self._committing = Committing(address.names, self._sender)
-        self._pool = Connections(address, pool_size=pool_size, max_transactions=max_transactions, patience=patience)
+        self._pool = Connections(
+            address,
+            pool_size=pool_size,
+            max_transactions=max_transactions,
+            transaction_timeout=transaction_timeout,
+            patience=patience,
+        )
         self._committer = Pipe(partial(connect, address))
         self._admitter = Admitter(
             Pipe(partial(connect, address)), address.names, self._sender, doubted=self._doubtful.append

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, Final, final
@@ -34,14 +35,24 @@ _PLANS: Final = b"""
 """
 _RESET: Final = b"RESET ALL"
 
+# A process that stands still in a transaction keeps its locks, and holds up whoever goes on with its run: the server is
+# to end it. What the role or the database says stays, if it is stricter.
+_LIMIT: Final = b"""
+    SELECT set_config(name, '%d', false) FROM pg_settings
+    WHERE name = 'idle_in_transaction_session_timeout' AND (setting = '0' OR setting::bigint > %d)
+"""
+_OWN_LIMIT: Final = 30.0
+"""Seconds for transactions of the store itself, which never wait for anything but the server."""
+
 
 async def connect(address: Address) -> PooledConnection:
     """Open a connection for the store's own statements, in autocommit mode."""
-    return await _opened(address, _SETTINGS, _PLANS)
+    return await _opened(address, _SETTINGS, _limit(_OWN_LIMIT), _PLANS)
 
 
-async def _connect_for_handlers(address: Address) -> PooledConnection:
-    return await _opened(address, _SETTINGS)
+def _limit(seconds: float) -> bytes:
+    milliseconds = max(1, round(seconds * 1000))
+    return _LIMIT % (milliseconds, milliseconds)
 
 
 async def _opened(address: Address, *settings: bytes) -> PooledConnection:
@@ -58,12 +69,12 @@ async def _opened(address: Address, *settings: bytes) -> PooledConnection:
     return connection
 
 
-async def _reset(connection: PooledConnection) -> None:
+async def _reset(settings: Sequence[bytes], connection: PooledConnection) -> None:
     """Undo what a handler may have set."""
     connection.row_factory = tuple_row
     connection.cursor_factory = AsyncCursor
-    await connection.execute(_RESET)
-    await connection.execute(_SETTINGS)
+    for statement in (_RESET, *settings):
+        await connection.execute(statement)
 
 
 @final
@@ -76,13 +87,21 @@ class Connections:
         address: Where to connect.
         pool_size: How many for the store's own work.
         max_transactions: How many for handlers; more of them wait.
+        transaction_timeout: Seconds that a handler's transaction may stand still.
         patience: Seconds to wait for a connection, a server that is down included.
     """
 
-    def __init__(self, address: Address, *, pool_size: int, max_transactions: int, patience: float) -> None:
+    def __init__(
+        self, address: Address, *, pool_size: int, max_transactions: int, transaction_timeout: float, patience: float
+    ) -> None:
+        settings = (_SETTINGS, _limit(transaction_timeout))
         self._own = Pool(partial(connect, address), size=pool_size, patience=patience, turn=patience)
         self._handlers = Pool(
-            partial(_connect_for_handlers, address), size=max_transactions, patience=patience, turn=None, reset=_reset
+            partial(_opened, address, *settings),
+            size=max_transactions,
+            patience=patience,
+            turn=None,
+            reset=partial(_reset, settings),
         )
 
     async def close(self) -> None:

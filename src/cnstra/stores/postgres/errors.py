@@ -35,6 +35,7 @@ _ADVICE: Final = {
     "22021": "Postgres cannot hold such a text (it has a NUL character)",
     "23": "the tables were changed by somebody else than cnstra",
     "25006": "the server is read-only: it may be a standby; connect to the primary (target_session_attrs=read-write)",
+    "25P03": "the transaction stood still for longer than transaction_timeout, and nothing of it was kept",
     "28": "the server refuses the login: check user, password and pg_hba.conf",
     "3D000": "there is no such database: create it first",
     "3F000": "the schema is gone: open the store again to make it",

@@ -54,6 +54,8 @@ class PostgresStore:
         prefix: What the names of the tables begin with.
         pool_size: Most connections for the store's own work; four more admit, commit, listen and beat.
         max_transactions: Most handlers that may be in a `transaction` at once; others wait for their turn.
+        transaction_timeout: Seconds after which a `transaction` in which nothing is done is undone: a process that
+            stands still in one would keep its locks, and hold up whoever goes on with its run.
         timeout: Seconds to wait for a free connection, or for the server to come back, before a `StoreError`.
 
     Raises:
@@ -68,14 +70,18 @@ class PostgresStore:
         prefix: str | None = None,
         pool_size: int = 4,
         max_transactions: int = 10,
+        transaction_timeout: float = 60.0,
         timeout: float = 10.0,
     ) -> None:
         for name, size in (("pool_size", pool_size), ("max_transactions", max_transactions)):
             if size < 1:
                 raise StoreError(f"{name} is {size}; it must be 1 or more")
+        if not transaction_timeout > 0:
+            raise StoreError(f"transaction_timeout is {transaction_timeout}; it must be a number of seconds above 0")
         self._address = address_of(url, schema, prefix)
         self._pool_size = pool_size
         self._max_transactions = max_transactions
+        self._transaction_timeout = transaction_timeout
         self._timeout = timeout
         self._opened: Access | None = None
         self._opens = 0
@@ -94,6 +100,7 @@ class PostgresStore:
                     self._address,
                     pool_size=self._pool_size,
                     max_transactions=self._max_transactions,
+                    transaction_timeout=self._transaction_timeout,
                     patience=self._timeout,
                 )
                 await access.open()

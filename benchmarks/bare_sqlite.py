@@ -2,8 +2,8 @@
 
 The transaction stores the facts of one hop of a chain in volume ``full``: the counters of the run move on, one signal,
 one outstanding task and one row of history are added, and the task before it goes. Each fact has a row of its own and
-the index by which it is found, as one would lay it out first; the store packs a hop tighter. Nothing is encoded, routed,
-checked or handed to another thread.
+the index by which it is found, as one would lay it out first; the store packs a hop tighter. Nothing is encoded,
+routed, checked or handed to another thread.
 """
 
 from __future__ import annotations

@@ -13,11 +13,12 @@ from dataclasses import replace
 import psycopg
 import pytest
 
+from cnstra.errors import StoreError
 from cnstra.persist.delta import Ended
 from cnstra.persist.records import RunState, RunStatus
 from cnstra.stores import PostgresStore
 from cnstra.stores.postgres import claims
-from cnstra.testing.building import admitted, after, empty_delta, frontier, hop, new_run, worker
+from cnstra.testing.building import admitted, after, empty_delta, enqueued, frontier, hop, new_run, worker
 from tests.stores.postgres_stores import open_postgres_store
 
 RUNS = 6
@@ -185,3 +186,28 @@ async def until_somebody_waits(url: str, schema: str, number: int) -> None:
             if row is not None and row[0] >= number:
                 return
             await asyncio.sleep(0.01)
+
+
+async def claim_in_vain(store: PostgresStore, name: str) -> None:
+    """Claim a run in a transaction that is rolled back, for all that anybody knows."""
+    assert store._opened is not None
+    async with store._opened.taking() as (session, taken):
+        [state] = await claims.claim(session, claims.Claim("", name, (), 1, None, ()))
+        taken[state.key] = (state.run.fence, name)
+        raise StoreError("the answer is lost")
+
+
+async def test_a_claim_that_came_to_nothing_takes_no_run_from_who_has_it(stores: list[PostgresStore]) -> None:
+    first, second, *_ = stores
+    await enqueued(first, "run")
+    await second.add_worker(worker("second"), lease=60)
+    with pytest.raises(StoreError):
+        await claim_in_vain(first, "first")
+
+    [state] = await second.claim("", "second", dead=(), limit=1)
+    assert await first.claim("", "first", dead=(), limit=1) == []
+
+    run = await second.get("", "run")
+    assert run is not None
+    assert (run.status, run.owner, run.attempt_number) == ("running", "second", 1)
+    assert await second.commit([hop(state)]) == [True]

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
-from typing import Any, Final, final
+from typing import Any, Final, TypeAlias, final
 from uuid import uuid4
 
 from psycopg import AsyncConnection
@@ -30,6 +30,9 @@ from cnstra.stores.postgres.transactions import PostgresTransaction
 
 __all__ = ["Access"]
 
+Taken: TypeAlias = tuple[int, str]
+"""The fence that a run has once it is taken, and who has it then."""
+
 _SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -51,7 +54,7 @@ class Access:
         self._address = address
         self._label = address.label
         self._sender = uuid4().hex
-        self._doubts: dict[int, int] = {}  # runs that may have been taken, and the fences that they would have then
+        self._doubts: dict[int, Taken] = {}  # runs that may have been taken
         self._doubtful: list[Admission] = []  # runs that may have been admitted to a worker
         self._committing = Committing(address.names, self._sender)
         self._pool = Connections(
@@ -108,13 +111,13 @@ class Access:
             await session.connection.rollback()
 
     @asynccontextmanager
-    async def taking(self) -> AsyncIterator[tuple[Session, dict[int, int]]]:
-        """Lend a connection as `writing` does, and a dict for the runs that are taken on it, with their fences.
+    async def taking(self) -> AsyncIterator[tuple[Session, dict[int, Taken]]]:
+        """Lend a connection as `writing` does, and a dict for the runs that are taken on it, by key.
 
         If it is not certain in the end that this was committed (the answer was lost, the caller was cancelled), nobody
         will run these runs, and yet they belong to a living worker. They are noted, for `settle_doubts`.
         """
-        taken: dict[int, int] = {}
+        taken: dict[int, Taken] = {}
         try:
             async with self.writing() as session:
                 yield session, taken
@@ -124,9 +127,9 @@ class Access:
 
     async def settle_doubts(self) -> None:
         """Let go of runs that may have been taken without anybody knowing."""
-        for key, fence in list(self._doubts.items()):
+        for key, (fence, owner) in list(self._doubts.items()):
             async with self.writing() as session:
-                await ownership.put_back(session, key, fence)
+                await ownership.put_back(session, key, fence, owner=owner)
             self._doubts.pop(key, None)
         for admission in list(self._doubtful):
             async with self.writing() as session:

@@ -115,6 +115,7 @@ class Held(NamedTuple):
         key: The run.
         fence: Its fence; ``None`` if it has lost its progress.
         status: Its status.
+        owner: Who holds it.
         scope: Its scope.
         is_living: Whether its owner is a living worker.
     """
@@ -122,6 +123,7 @@ class Held(NamedTuple):
     key: int
     fence: int | None
     status: RunStatus
+    owner: str | None
     scope: str
     is_living: bool
 
@@ -137,7 +139,7 @@ async def hold(session: Session, key: int, dead: Collection[str] = ()) -> Held |
         return None
     status, owner, scope = run
     living = await session.first(_IS_LIVING, {"owner": owner, "dead": list(dead)})
-    return Held(key, None if progress is None else progress[0], status, scope, living is not None and living[0])
+    return Held(key, None if progress is None else progress[0], status, owner, scope, living is not None and living[0])
 
 
 async def find(session: Session, scope: str, run_id: str) -> int | None:
@@ -204,10 +206,10 @@ async def settle(session: Session, scope: str, run_id: str, verdict: Verdict, de
     return True
 
 
-async def put_back(session: Session, key: int, fence: int) -> bool:
-    """Undo a claim."""
+async def put_back(session: Session, key: int, fence: int, *, owner: str | None = None) -> bool:
+    """Undo a claim; if *owner* is given, only his: when a claim came to nothing, another may have the same fence."""
     held = await hold(session, key)
-    if held is None or held.fence != fence or held.status != "running":
+    if held is None or held.fence != fence or held.status != "running" or (owner or held.owner) != held.owner:
         return False
     await session.run(_PUT_BACK, {"key": key})
     await session.tell(held.scope)

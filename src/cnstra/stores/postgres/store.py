@@ -170,7 +170,7 @@ class PostgresStore:
         asked = claims.Claim(scope, worker_id, dead, limit, max_recoveries, unfit)
         async with self._access.taking() as (session, taken):
             states = await claims.claim(session, asked)
-            taken.update({state.key: state.run.fence for state in states})
+            taken.update({state.key: (state.run.fence, worker_id) for state in states})
         return states
 
     async def put_back(self, key: int, fence: int) -> bool:
@@ -201,10 +201,11 @@ class PostgresStore:
         self, scope: str, stimulation_id: str, worker_id: str, *, statuses: Collection[RunStatus], dead: Collection[str]
     ) -> RunState | None:
         """Take one run, failed tasks included, if its status is in *statuses* and no living worker holds it."""
+        await self._access.settle_doubts()
         async with self._access.taking() as (session, taken):
             state = await ownership.take(session, scope, stimulation_id, worker_id, statuses=statuses, dead=dead)
             if state is not None:
-                taken[state.key] = state.run.fence
+                taken[state.key] = (state.run.fence, worker_id)
         return state
 
     async def settle(

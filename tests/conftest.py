@@ -1,11 +1,14 @@
 """What every test of the project shares."""
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
+from typing import TextIO
 
 import pytest
 from hypothesis import settings
 
+from tests.confessing import confessing_after
 from tests.servers.postgres import new_schema, some_postgres
 
 # CI repeats the same examples, so that a red run is the change's fault; a developer's machine goes on searching.
@@ -13,6 +16,32 @@ from tests.servers.postgres import new_schema, some_postgres
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("developer", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "developer")
+
+
+_STDERR = pytest.StashKey[TextIO]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_STDERR] = os.fdopen(os.dup(2), "w")  # before pytest captures what a test writes there
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[_STDERR].close()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Show a failure when it happens: a run that is cut short never reaches the summary."""
+    if report.failed and os.environ.get("CI") and "PYTEST_XDIST_WORKER" not in os.environ:
+        print(f"\nFAILED {report.nodeid} ({report.when})\n{report.longreprtext}", file=sys.__stdout__, flush=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Tell where a test stands just before its time is up."""
+    timeout = float(item.config.getoption("timeout") or item.config.getini("timeout"))
+    with confessing_after(timeout * 0.9, item.nodeid, item.config.stash[_STDERR]):
+        return (yield)
 
 
 @pytest.fixture(scope="session")

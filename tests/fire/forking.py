@@ -18,7 +18,7 @@ import sys
 import traceback
 from typing import Any
 
-from tests.fire.confessing import confess_when_asked
+from tests.confessing import confess_when_asked
 
 PR_SET_PDEATHSIG = 1
 

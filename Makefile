@@ -14,7 +14,7 @@ PEERS := $(VENV)-bench/.synced
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate soak lint bench format coverage test-all lock clean $(VENV)
+.PHONY: help demo test simulate soak lint bench format coverage test-all lock clean servers $(VENV)
 
 help: ## List the commands
 	@echo "usage: make COMMAND [ARGS=\"...\"]"
@@ -23,7 +23,7 @@ help: ## List the commands
 demo: $(NEED_VENV) ## Import flash cards while the worker is killed again and again (ARGS="--kills 3 --file my.csv")
 	@$(PYTHON) examples/demo.py $(ARGS)
 
-test: $(NEED_VENV) ## Run the tests and hold the coverage (ARGS="-k name" runs a part, without coverage)
+test: $(NEED_VENV) servers ## Run the tests and hold the coverage (ARGS="-k name" runs a part, without coverage)
 ifeq ($(strip $(ARGS)),)
 	@rm -f .coverage .coverage.*
 	@$(PYTHON) -m coverage run -m pytest -n auto --dist worksteal
@@ -35,7 +35,7 @@ endif
 simulate: $(NEED_VENV) ## Simulate many workers on one store (SEED=7 shows one schedule; FIRST=100000 COUNT=50000 runs others)
 	@$(PYTHON) -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(FIRST),--first $(FIRST)) $(if $(COUNT),--count $(COUNT))
 
-soak: $(NEED_VENV) ## Kill workers and servers for a long time, and show the tolls (SEED=7 repeats one; ARGS="-k redis" runs a part)
+soak: $(NEED_VENV) servers ## Kill workers and servers for a long time, and show the tolls (SEED=7 repeats one; ARGS="-k redis" runs a part)
 	@CNSTRA_SOAK=$(or $(SEED),1) $(PYTHON) -m pytest tests/fire -q --timeout 3600 -o faulthandler_timeout=7200 $(ARGS)
 
 lint: $(NEED_VENV) ## Check style, formatting, types and layers
@@ -88,6 +88,10 @@ lock: $(NEED_VENV) ## Renew the pinned versions in requirements/
 clean: ## Remove the environments, the caches and what was built
 	@rm -rf $(VENV) $(VENV)-3.* $(VENV)-bench build dist .coverage .coverage.* .hypothesis .*_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The servers for the tests that are in no wheel; root gets them installed, and others are told what is missing.
+servers:
+	@requirements/debian.sh
 
 $(VENV): $(SYNCED)
 	@:

@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from tests.confessing import confessing_after
 from tests.servers.postgres import new_schema, some_postgres
+from tests.servers.rabbitmq import some_rabbitmq
 
 # CI repeats the same examples, so that a red run is the change's fault; a developer's machine goes on searching.
 # No deadline anywhere: how long an example takes says nothing on a shared machine.
@@ -62,3 +63,10 @@ def postgres_schema(postgres_url: str) -> Iterator[str]:
     """Yield the name of a schema for one test."""
     with new_schema(postgres_url) as schema:
         yield schema
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url() -> Iterator[str]:
+    """Yield the address of a RabbitMQ that all tests of this process share: each names its own queues."""
+    with some_rabbitmq() as url:
+        yield url

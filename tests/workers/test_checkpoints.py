@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cnstra import CNS, CNSPersistOptionsRegistry, Neuron, Signal, collateral, neuron
-from cnstra.workers import Dead, Delivery, Done, JobHandler, Retry
+from cnstra.workers import Dead, Delivery, Done, JobHandler, Retry, RetryPolicy
 from cnstra.workers import saving as saving_module
 from tests.durable.graphs import Boom, Context, Graph, Item, Switch, line, pass_on
 from tests.durable.test_resuming import Stuck
@@ -222,6 +222,19 @@ async def test_a_job_is_dead_after_so_many_starts() -> None:
     assert isinstance(outcomes[1], Dead)
 
 
+async def test_a_job_may_say_itself_how_often_it_is_started() -> None:
+    graph = line(Switch())
+    job, handler = KeptJob(graph), handler_of(graph)
+    own = RetryPolicy(max_attempts=2, first_delay=7.0, jitter=0.0)
+
+    first = await handler.handle(replace(job.start(), policy=own))
+    second = await handler.handle(replace(job.start(), policy=own))
+
+    assert isinstance(first, Retry)
+    assert first.after == 7.0
+    assert isinstance(second, Dead)
+
+
 async def test_a_job_that_kills_its_workers_is_given_up() -> None:
     graph = line(pass_on)
     job = KeptJob(graph)
@@ -351,6 +364,46 @@ async def test_a_zombie_that_fails_does_not_overwrite_either() -> None:
 
     assert await zombie == Retry(0.0, "another delivery has the job")
     assert job.saved == []
+
+
+async def test_what_the_broker_takes_away_is_dropped_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    stuck = Stuck()
+    graph = line(pass_on, stuck.body(), pass_on)
+    job, handler = KeptJob(graph), handler_of(graph, grace=1000.0)
+
+    lost = job.start()
+    task = asyncio.create_task(handler.handle(lost))
+    await stuck.reached.wait()
+    saved = list(job.saved)
+    handler.drop(lost)
+    await asyncio.wait([task])
+    await handler.give_back()
+    stuck.free = True
+    done = await handler_of(graph).handle(job.start())
+
+    assert task.cancelled()
+    assert job.saved[: len(saved)] == saved
+    assert [one["attempt"] for one in job.saved] == [1, 2]
+    assert done == Done(2)
+    assert graph.ran == ["n0:1", "n1:1", "n1:1", "n2:1"]
+    assert caplog.messages == []
+
+
+async def test_a_save_on_its_way_is_dropped_too() -> None:
+    graph = line(pass_on, pass_on)
+    job, handler = KeptJob(graph), handler_of(graph)
+    job.held = asyncio.Event()
+
+    lost = job.start()
+    task = asyncio.create_task(handler.handle(lost))
+    await until(lambda: job.waiting)
+    handler.drop(lost)
+    await asyncio.wait([task])
+    job.held.set()
+    await asyncio.sleep(0.01)
+
+    assert job.saved == []
+    assert graph.ran == ["n0:1"]
 
 
 async def test_a_save_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

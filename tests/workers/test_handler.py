@@ -144,6 +144,37 @@ async def test_a_run_that_another_delivery_waits_for_is_not_given_back(stores: R
     assert outcome == Done(1)
 
 
+async def test_a_run_goes_on_in_the_store_when_the_broker_takes_its_delivery_away(stores: Reopen) -> None:
+    graph, release = line_that_waits()
+
+    async with worker(graph, stores()) as (handler, runner):
+        lost = delivery(graph)
+        task = asyncio.create_task(handler.handle(lost))
+        await until(lambda: handler._waiting.total() == 1)
+        handler.drop(lost)
+        await asyncio.wait([task])
+        release.set()
+        info = await until_run(runner, lambda info: info.status == "completed")
+        again = await handler.handle(delivery(graph))
+
+    assert task.cancelled()
+    assert info.attempt_number == 1
+    assert again == Done(1, repeated=True)
+    assert graph.ran == ["n0:1"]
+
+
+async def test_dropping_what_is_not_in_hand_does_nothing(store: Store) -> None:
+    graph = line(pass_on)
+
+    async with worker(graph, store) as (handler, _):
+        over = delivery(graph)
+        outcome = await handler.handle(over)
+        handler.drop(over)
+        handler.drop(delivery(graph))
+
+    assert outcome == Done(1)
+
+
 # ---- giving back -----------------------------------------------------------------------------------------------
 
 

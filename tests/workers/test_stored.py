@@ -172,6 +172,21 @@ async def test_delays_grow_until_the_job_is_dead(stores: Reopen) -> None:
     assert ended == ["failed"] * 3
 
 
+async def test_a_job_may_say_itself_how_often_it_is_started(stores: Reopen) -> None:
+    graph = line(Switch())
+    own = RetryPolicy(max_attempts=2, first_delay=7.0, jitter=0.0)
+
+    async with worker(graph, stores()) as (handler, _):
+        first = await handler.handle(replace(delivery(graph), policy=own))
+        second = await handler.handle(replace(delivery(graph), policy=own))
+        other = await handler.handle(delivery(graph, job_id="b"))
+
+    assert isinstance(first, Retry)
+    assert isinstance(other, Retry)
+    assert (first.after, other.after) == (7.0, 0.25)
+    assert isinstance(second, Dead)
+
+
 async def test_a_dead_job_that_a_person_delivers_again_has_one_more_start(stores: Reopen) -> None:
     switch = Switch()
     graph = line(switch)

@@ -16,6 +16,7 @@ from cnstra.workers.contexts import job_context
 from cnstra.workers.deliveries import Dead, Done, Outcome, Retry
 from cnstra.workers.judging import GIVEN_BACK, Judge
 from cnstra.workers.saving import ProgressWriter
+from cnstra.workers.stopping import cut_short
 from cnstra.workers.wire import from_wire, is_progress
 
 if TYPE_CHECKING:
@@ -71,27 +72,35 @@ class CheckpointedJobs:
     def __init__(self, cns: CNS[Any], registry: CNSPersistOptionsRegistry, policy: RetryPolicy, random: Random) -> None:
         self.cns = cns
         self.registry = registry
-        self._policy = policy
         self._judge = Judge(policy, random)
+        self._writers: dict[Stimulation, ProgressWriter] = {}
         self._serializer = ProgressSerializer(registry)
 
     async def run(self, assignment: Assignment, started: Started) -> Outcome:
         """Start or resume the run of a job; see `JobRuns`."""
         attempt = assignment.delivery.attempt or 1
+        judge = self._judge.under(assignment.delivery.policy)
         try:
             saved = await self._load(assignment)
         except UnknownName as error:
-            return Retry(self._judge.delay(attempt), f"this code cannot resume the run: {error}", error=error)
+            return Retry(judge.delay(attempt), f"this code cannot resume the run: {error}", error=error)
         except PayloadError as error:
             return Dead(f"this code cannot resume the run: {error}", error)
         except Exception as error:  # noqa: BLE001 - a broker's client may raise anything
-            return Retry(self._judge.delay(1), f"the progress of the job could not be read: {error}", error=error)
+            return Retry(judge.delay(1), f"the progress of the job could not be read: {error}", error=error)
         if saved.progress is not None and not saved.progress.tasks:
             return Done(attempt, repeated=True)
-        losses = attempt - 1 - saved.attempt
-        if self._policy.max_losses is not None and losses > self._policy.max_losses:
+        losses, most = attempt - 1 - saved.attempt, judge.policy.max_losses
+        if most is not None and losses > most:
             return Dead(f"its worker died {losses} times in a row, and no hop was committed in between")
-        return await self._run(assignment, attempt, saved, started)
+        return await self._run(assignment, attempt, saved, started, judge)
+
+    def drop(self, run: Stimulation, lost: Exception) -> None:
+        """Stop a run at once whose delivery was lost, and save nothing more of it."""
+        writer = self._writers.get(run)
+        if writer is not None:
+            writer.drop(lost)
+        cut_short(run, lost)
 
     async def _load(self, assignment: Assignment) -> Saved:
         checkpoint = assignment.delivery.checkpoint
@@ -102,14 +111,19 @@ class CheckpointedJobs:
         progress = self._serializer.hydrate(from_wire(data))
         return Saved(progress, hops, _count(data, "attempt"), _count(data, "spared"))
 
-    async def _run(self, assignment: Assignment, attempt: int, saved: Saved, started: Started) -> Outcome:
+    async def _run(self, assignment: Assignment, attempt: int, saved: Saved, started: Started, judge: Judge) -> Outcome:
         checkpoint = assignment.delivery.checkpoint
         writer = None
         if checkpoint is not None:
             writer = ProgressWriter(checkpoint, self.registry, attempt=attempt, spared=saved.spared, hops=saved.hops)
         run = self._start(assignment, attempt, saved, writer)
+        if writer is not None:
+            self._writers[run] = writer
         started(run, attempt)
-        outcome = await self._end(run, attempt, saved.spared)
+        try:
+            outcome = await _end(run, attempt, saved.spared, judge)
+        finally:
+            self._writers.pop(run, None)
         if writer is None or isinstance(outcome, Done):
             return outcome
         return await _after_save(writer, run, outcome)
@@ -134,16 +148,17 @@ class CheckpointedJobs:
         run.restore((), saved.hops)
         return self.cns.start_tasks(run, self.cns.activations_of(saved.progress.tasks))
 
-    async def _end(self, run: Stimulation, attempt: int, spared: int) -> Outcome:
-        try:
-            outcome = await self._judge.end(run, attempt - spared)
-        except Fenced as error:
-            return Retry(0.0, _FENCED, error=error)
-        except PayloadError as error:  # a handler has emitted what cannot be saved
-            return self._judge.failed(attempt - spared, error)
-        except Exception as error:  # noqa: BLE001 - what has kept the progress from being saved
-            return Retry(self._judge.delay(1), f"the progress of the job could not be saved: {error}", error=error)
-        return outcome or Done(attempt)
+
+async def _end(run: Stimulation, attempt: int, spared: int, judge: Judge) -> Outcome:
+    try:
+        outcome = await judge.end(run, attempt - spared)
+    except Fenced as error:
+        return Retry(0.0, _FENCED, error=error)
+    except PayloadError as error:  # a handler has emitted what cannot be saved
+        return judge.failed(attempt - spared, error)
+    except Exception as error:  # noqa: BLE001 - what has kept the progress from being saved
+        return Retry(judge.delay(1), f"the progress of the job could not be saved: {error}", error=error)
+    return outcome or Done(attempt)
 
 
 async def _after_save(writer: ProgressWriter, run: Stimulation, outcome: Outcome) -> Outcome:

@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 if TYPE_CHECKING:
+    from cnstra.workers.policy import RetryPolicy
     from cnstra.workers.ports import Checkpoint
 
 __all__ = ["Dead", "Delivery", "Done", "Outcome", "Retry"]
@@ -25,6 +26,8 @@ class Delivery:
             without a run store needs it, since the store has its own.
         size: The bytes of the job as it travelled; measured if it is ``None``.
         checkpoint: Where the job keeps its progress if there is no run store.
+        policy: When the run is started again if it fails, for brokers whose jobs say so themselves; if it is ``None``,
+            the handler's policy decides.
         message: The broker's own object, for whoever made the delivery: nothing here looks at it.
     """
 
@@ -34,6 +37,7 @@ class Delivery:
     attempt: int | None = None
     size: int | None = None
     checkpoint: Checkpoint | None = None
+    policy: RetryPolicy | None = None
     message: Any = field(default=None, repr=False, compare=False)
 
 

@@ -7,13 +7,22 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, assert_never, final
 
 from cnstra.durable.arguments import seconds, whole
 from cnstra.durable.recorder import SHUTDOWN
 from cnstra.durable.runner import DurableRunner
-from cnstra.errors import CNSError, GraphError, PayloadError, StimulationAborted, StimulationFailed, UnknownName
+from cnstra.errors import (
+    CNSError,
+    Fenced,
+    GraphError,
+    PayloadError,
+    StimulationAborted,
+    StimulationFailed,
+    UnknownName,
+)
 from cnstra.workers.assignments import MAX_JOB_BYTES, Assignment, assignment_of
 from cnstra.workers.checkpoints import CheckpointedJobs
 from cnstra.workers.deliveries import Dead, Delivery, Done, Outcome, Retry
@@ -35,6 +44,22 @@ __all__ = ["JobHandler"]
 logger = logging.getLogger("cnstra")
 
 _NO_MORE: Final = Retry(0.0, "this worker takes no more jobs")
+
+
+@final
+@dataclass(slots=True, eq=False)
+class InHand:
+    """A delivery that is being handled.
+
+    Attributes:
+        delivery: It.
+        runs: Runs in memory that it waits for, or has waited for, and the number of their attempt.
+        is_lost: Whether the broker has taken it away.
+    """
+
+    delivery: Delivery
+    runs: list[tuple[Stimulation, int]] = field(default_factory=list)
+    is_lost: bool = False
 
 
 @final
@@ -90,7 +115,7 @@ class JobHandler:
         self._grace = seconds(grace, "grace", least=0)
         self._takes_jobs = True
         self._gives_back = False
-        self._in_hand: set[asyncio.Task[Any]] = set()
+        self._in_hand: dict[asyncio.Task[Any], InHand] = {}
         self._waiting: Counter[Stimulation] = Counter()
         self._reporters: dict[Stimulation, list[Reporter]] = {}
         self._unlisten: Callable[[], None] | None = None
@@ -115,16 +140,34 @@ class JobHandler:
             outcome: Outcome = Dead(str(error), error)
             _log(delivery.job_id, outcome)
             return outcome
-        with self._in_hands(delivery):
-            outcome = await self._run(assignment)
+        with self._in_hands(delivery) as held:
+            outcome = await self._run(assignment, held)
         _log(assignment.stimulation_id, outcome)
         return outcome
 
-    async def _run(self, assignment: Assignment) -> Outcome:
+    def drop(self, delivery: Delivery) -> None:
+        """Let go of a delivery at once that the broker has taken away, since its lock is lost or its time is over.
+
+        The task that awaits `handle` is cancelled, so that nothing is answered. Without a run store the handlers are
+        cancelled without grace, and no more progress is saved. With one the run goes on: its lease says who has it,
+        and the delivery that comes next finds it under way, or done.
+
+        Args:
+            delivery: The same object that `handle` was called with; once that has returned, this does nothing.
+        """
+        for task, held in list(self._in_hand.items()):
+            if held.delivery is delivery:
+                held.is_lost = True
+                for run, attempt_number in held.runs:
+                    self._runs.drop(run, Fenced(delivery.job_id or "", attempt_number))
+                task.cancel()
+
+    async def _run(self, assignment: Assignment, held: InHand) -> Outcome:
         mine: list[tuple[Stimulation, Reporter | None]] = []
 
         def started(run: Stimulation, attempt_number: int) -> None:
             self._waiting[run] += 1
+            held.runs.append((run, attempt_number))
             mine.append((run, self._report(assignment, run, attempt_number)))
             if self._gives_back:
                 self._let_go(run)
@@ -132,8 +175,9 @@ class JobHandler:
         try:
             return await self._runs.run(assignment, started)
         except asyncio.CancelledError:
-            for run, _ in mine:
-                self._let_go(run)
+            if not held.is_lost:
+                for run, _ in mine:
+                    self._let_go(run)
             raise
         except CNSError:
             if self._takes_jobs:
@@ -171,18 +215,18 @@ class JobHandler:
             reporter.hear(response)
 
     @contextmanager
-    def _in_hands(self, delivery: Delivery) -> Iterator[None]:
+    def _in_hands(self, delivery: Delivery) -> Iterator[InHand]:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - for the type checker
         alive = None
         if self._keep_alive is not None:
             told = keep_alive(delivery, self._keep_alive, self._keep_alive_every)
             alive = asyncio.create_task(told, name="cnstra-keep-alive")
-        self._in_hand.add(task)
+        self._in_hand[task] = held = InHand(delivery)
         try:
-            yield
+            yield held
         finally:
-            self._in_hand.discard(task)
+            del self._in_hand[task]
             if alive is not None:
                 alive.cancel()
 

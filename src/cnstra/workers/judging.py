@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, Self, final
 
 from cnstra.durable.recorder import SHUTDOWN
 from cnstra.errors import StimulationAborted, StimulationFailed
@@ -32,11 +32,18 @@ class Judge:
     Args:
         policy: When a failed run is started again.
         random: For the delays.
+
+    Attributes:
+        policy: The same.
     """
 
     def __init__(self, policy: RetryPolicy, random: Random) -> None:
-        self._policy = policy
+        self.policy = policy
         self._random = random
+
+    def under(self, policy: RetryPolicy | None) -> Self:
+        """Return a judge that goes by *policy*; this one if it is ``None``."""
+        return self if policy is None else type(self)(policy, self._random)
 
     async def end(self, run: Stimulation, starts: int) -> Outcome | None:
         """Wait for the end of a run, and return what becomes of its delivery; ``None`` if the run is complete.
@@ -66,13 +73,13 @@ class Judge:
     def failed(self, starts: int, error: BaseException) -> Outcome:
         """Return what becomes of a delivery whose run has failed."""
         text = text_of(error)
-        if self._policy.is_final(starts, error):
+        if self.policy.is_final(starts, error):
             return Dead(f"the run failed for good, at start {starts}: {text}", error)
         return Retry(self.delay(starts), text, is_failure=True, error=error)
 
     def delay(self, starts: int) -> float:
         """Return how long to wait after so many starts, in seconds."""
-        return self._policy.delay(starts, self._random.random())
+        return self.policy.delay(starts, self._random.random())
 
     def spread(self, seconds: float) -> float:
         """Return *seconds*, or somewhat more, so that those who wait for the same do not come back together."""

@@ -34,10 +34,18 @@ class JobRuns(Protocol):
     async def run(self, assignment: Assignment, started: Started) -> Outcome:
         """Start or resume the run of a job, or join it if it is under way here, and wait for its end.
 
-        Cancelling this does not stop the run. It raises nothing for what a job does, or a store.
+        Cancelling this does not stop the run; see `drop`. It raises nothing for what a job does, or a store.
 
         Args:
             assignment: The job.
             started: Called once the run is under way here, perhaps never.
         """
         ...
+
+    def drop(self, run: Stimulation, lost: Exception) -> None:
+        """Stop a run at once whose delivery was lost, and save nothing more of it, if nothing else says who has it.
+
+        Args:
+            run: The run.
+            lost: What whoever awaits it is told.
+        """

@@ -77,6 +77,12 @@ class ProgressWriter:
             self._saving = asyncio.create_task(self._save_all(response.stimulation), name="cnstra-save-progress")
         return self._wanted
 
+    def drop(self, problem: Exception) -> None:
+        """Save nothing more: another delivery has the job."""
+        self.problem = problem
+        if self._saving is not None:
+            self._saving.cancel()
+
     async def finish(self, run: Stimulation, *, given_back: bool) -> None:
         """Save what a run has left that has ended; *given_back*: its start is not to be counted.
 

@@ -29,6 +29,7 @@ from cnstra.workers.judging import GIVEN_BACK, LISTENER_FAILED, Judge
 
 if TYPE_CHECKING:
     from cnstra.core.cns import CNS
+    from cnstra.core.stimulation import Stimulation
     from cnstra.durable.handles import DurableRun
     from cnstra.durable.runner import DurableRunner
     from cnstra.durable.views import RunInfo, SignalInfo
@@ -63,7 +64,6 @@ class StoredJobs:
 
     def __init__(self, runner: DurableRunner, policy: RetryPolicy, random: Random) -> None:
         self._runner = runner
-        self._policy = policy
         self._judge = Judge(policy, random)
         self._same = make_strictness().same
         runner.use_context(job_context)
@@ -88,10 +88,16 @@ class StoredJobs:
         except Fenced as error:
             return Retry(self._judge.spread(_SOON), str(error), error=error)
         except StoreError as error:
-            return Retry(self._judge.delay(1), str(error), error=error)
+            return Retry(self._judge_of(assignment).delay(1), str(error), error=error)
         except (PersistenceError, GraphError) as error:  # it is not the job's fault
             return Retry(self._judge.spread(_LATEST), f"this worker cannot run it: {error}", error=error)
         return Retry(self._judge.spread(_SOON), "the run changes hands too fast")
+
+    def drop(self, run: Stimulation, lost: Exception) -> None:
+        """Let it go on: its lease says who has it, and the delivery that comes next finds it under way, or done."""
+
+    def _judge_of(self, assignment: Assignment) -> Judge:
+        return self._judge.under(assignment.delivery.policy)
 
     # ---- beginning -------------------------------------------------------------------------------------------
 
@@ -116,8 +122,8 @@ class StoredJobs:
         except CNSError:
             raise
         except Exception as error:  # noqa: BLE001 - the factory of its context has raised it; the store has it as failed
-            return self._judge.failed(1, error)
-        return await self._end(run, 0, started)
+            return self._judge_of(assignment).failed(1, error)
+        return await self._end(run, 0, started, self._judge_of(assignment))
 
     async def _go_on(self, assignment: Assignment, started: Started) -> Outcome | None:
         """Do what there is to do about a run that the store knows; ``None`` if it has changed meanwhile."""
@@ -131,18 +137,19 @@ class StoredJobs:
             )
         if info.status == "completed":
             return Done(info.attempt_number, repeated=True)
+        judge = self._judge_of(assignment)
         attempts = await self._runner.attempts(info.stimulation_id)
         spared = sum(one.status == "interrupted" for one in attempts)
         run = self._under_way(info)
         if run is None:
-            outcome = self._given_up(info) or await self._bury(info, attempts)
+            outcome = _given_up(info, judge.policy) or await self._bury(info, attempts, judge.policy)
             if outcome is not None:
                 return outcome
             try:
                 run = await self._runner.retry(info.stimulation_id)
             except RunNotReady as refusal:
-                return await self._refused(refusal, spared)
-        return await self._end(run, spared, started)
+                return await self._refused(refusal, spared, judge)
+        return await self._end(run, spared, started, judge)
 
     def _under_way(self, info: RunInfo) -> DurableRun | None:
         """Return the run if it is under way here: this runner has recovered it, or has it by another delivery."""
@@ -165,19 +172,9 @@ class StoredJobs:
 
     # ---- giving up -------------------------------------------------------------------------------------------
 
-    def _given_up(self, info: RunInfo) -> Outcome | None:
-        """Return the end of a job whose run is to be left as it is, unless somebody retries it by hand."""
-        error = info.error
-        if info.status == "failed" and error is not None and error.type_name == _POISON:
-            return Dead(f"{error.message}; see to the cause, then call retry({info.stimulation_id!r})")
-        if info.status == "aborted" and not self._policy.resume_aborted and _is_by_request(error):
-            reason = f": {error.message}" if error is not None and error.message else ""
-            return Dead(f"the run was aborted{reason}; retry({info.stimulation_id!r}) goes on with it")
-        return None
-
-    async def _bury(self, info: RunInfo, attempts: Sequence[AttemptRecord]) -> Outcome | None:
+    async def _bury(self, info: RunInfo, attempts: Sequence[AttemptRecord], policy: RetryPolicy) -> Outcome | None:
         """Write a run off that has killed its workers once too often."""
-        losses, most = _losses(attempts), self._policy.max_losses
+        losses, most = _losses(attempts), policy.max_losses
         if info.status != "running" or most is None or losses <= most:
             return None
         text = f"its worker died {losses} times in a row, and no hop was committed in between"
@@ -188,7 +185,7 @@ class StoredJobs:
             return Dead(f"{text}; see to the cause, then call retry({info.stimulation_id!r})")
         return await self._held(info)
 
-    async def _refused(self, refusal: RunNotReady, spared: int) -> Outcome | None:
+    async def _refused(self, refusal: RunNotReady, spared: int, judge: Judge) -> Outcome | None:
         """Return what becomes of a delivery whose run could not be taken; ``None`` to look again."""
         info = await self._runner.get(refusal.stimulation_id)
         if info is None or info.status == "completed" or self._under_way(info) is not None:
@@ -200,10 +197,10 @@ class StoredJobs:
         state = await self._runner.store.peek(self._runner.scope, info.stimulation_id)
         misfits = [] if state is None else Fitness(self.cns, self.registry).misfits(state)
         if misfits and misfits[0].is_for_newer_code:
-            return Retry(self._judge.delay(info.attempt_number), f"this code cannot resume the run: {misfits[0]}")
+            return Retry(judge.delay(info.attempt_number), f"this code cannot resume the run: {misfits[0]}")
         if misfits:
             return Dead(f"this code cannot resume the run: {misfits[0]}", refusal)
-        return self._judge.failed(info.attempt_number - spared, refusal)
+        return judge.failed(info.attempt_number - spared, refusal)
 
     async def _held(self, info: RunInfo) -> Retry:
         """Return a retry for when another worker's run may be over, or its lease.
@@ -218,7 +215,7 @@ class StoredJobs:
 
     # ---- ending ----------------------------------------------------------------------------------------------
 
-    async def _end(self, run: DurableRun, spared: int, started: Started) -> Outcome:
+    async def _end(self, run: DurableRun, spared: int, started: Started, judge: Judge) -> Outcome:
         """Wait for the end of a run that is under way here, and say what becomes of the delivery.
 
         Raises:
@@ -227,7 +224,7 @@ class StoredJobs:
         if run.stimulation is None:
             return GIVEN_BACK
         started(run.stimulation, run.attempt_number)
-        outcome = await self._judge.end(run.stimulation, run.attempt_number - spared)
+        outcome = await judge.end(run.stimulation, run.attempt_number - spared)
         if outcome is GIVEN_BACK:
             await self._until_free(run.stimulation_id)
         return outcome or Done(run.attempt_number)
@@ -245,6 +242,17 @@ class StoredJobs:
                     return
                 await asyncio.sleep(pause)
                 pause *= 2
+
+
+def _given_up(info: RunInfo, policy: RetryPolicy) -> Outcome | None:
+    """Return the end of a job whose run is to be left as it is, unless somebody retries it by hand."""
+    error = info.error
+    if info.status == "failed" and error is not None and error.type_name == _POISON:
+        return Dead(f"{error.message}; see to the cause, then call retry({info.stimulation_id!r})")
+    if info.status == "aborted" and not policy.resume_aborted and _is_by_request(error):
+        reason = f": {error.message}" if error is not None and error.message else ""
+        return Dead(f"the run was aborted{reason}; retry({info.stimulation_id!r}) goes on with it")
+    return None
 
 
 def _losses(attempts: Sequence[AttemptRecord]) -> int:

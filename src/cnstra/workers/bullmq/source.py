@@ -78,7 +78,7 @@ class QueueSource:
         self._freed = asyncio.Event()
         self._is_asking = False
         self._in_hand: set[asyncio.Task[None]] = set()
-        self._handling: dict[str, asyncio.Task[None]] = {}
+        self._handling: dict[str, Delivery] = {}
         self._lost: set[str] = set()
 
     # ---- a JobSource -----------------------------------------------------------------------------------------
@@ -208,11 +208,9 @@ class QueueSource:
     async def _handle(self, job: Job, token: str) -> Outcome:
         if job.deferredFailure:
             return Dead(job.deferredFailure)
-        task = asyncio.current_task()
-        if task is not None and not self._has_store:
-            self._handling[token] = task
+        self._handling[token] = delivery = self._delivery(job, token)
         try:
-            return await self._handler.handle(self._delivery(job, token))
+            return await self._handler.handle(delivery)
         except Exception as error:
             logger.exception("job %s could not be handled", job.id)
             return Retry(_LONGEST_PAUSE, text_of(error), error=error)
@@ -236,8 +234,8 @@ class QueueSource:
         return job.id
 
     def _lose(self, token: str) -> None:
-        """Stop what is done for a delivery that has lost its job: it has no store that would see to that."""
-        task = self._handling.get(token)
-        if task is not None:
+        """Drop a delivery that has lost its job; a store would see to that, and the run may still be this worker's."""
+        delivery = None if self._has_store else self._handling.get(token)
+        if delivery is not None:
             self._lost.add(token)
-            task.cancel()
+            self._handler.drop(delivery)

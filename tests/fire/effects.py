@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -53,9 +54,11 @@ class Effects:
         self._journal_path = folder / "journal"
         self._journal = os.open(self._journal_path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
         self._connection = sqlite3.connect(self._path, isolation_level=None, timeout=60)
+        fcntl.flock(self._journal, fcntl.LOCK_EX)  # to begin with the log, SQLite waits for nobody
         self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=OFF")  # processes die here, the machine does not
         self._connection.executescript(_TABLES)
+        fcntl.flock(self._journal, fcntl.LOCK_UN)
+        self._connection.execute("PRAGMA synchronous=OFF")  # processes die here, the machine does not
 
     def close(self) -> None:
         os.close(self._journal)

@@ -14,7 +14,7 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.proxy import Proxy
 from tests.servers.redis import RedisServer
 
-__all__ = ["Cuts", "Killer", "Outages", "Torment"]
+__all__ = ["Cuts", "Killer", "Outages", "Together", "Torment"]
 
 
 _MOST_STANDING: Final = 2
@@ -123,13 +123,35 @@ class Cuts:
     async def rage(self, workforce: Workforce) -> None:
         try:
             while True:
-                await asyncio.sleep(self._dice.uniform(0.2, 1.0))
+                await asyncio.sleep(self._dice.uniform(0.05, 0.5))
                 if self._dice.random() < 0.6:  # what is committed now is committed, and nobody is told
                     self._proxy.loses_answers = True
                     self.toll["lost_answers"] += 1
                     await asyncio.sleep(self._dice.uniform(0.005, 0.1))
-                self._proxy.cut()
-                self._proxy.heal()
+                self._cut()
                 self.toll["cuts"] += 1
         finally:
-            self._proxy.heal()
+            self._cut()
+
+    def _cut(self) -> None:
+        """Break what has lost something: a network either gets bytes through or breaks the connection."""
+        self._proxy.cut()
+        self._proxy.heal()
+
+
+@final
+class Together:
+    """Several torments at the same time."""
+
+    def __init__(self, *torments: Torment) -> None:
+        self._torments = torments
+
+    @property
+    def toll(self) -> Counter[str]:
+        """What all of them have done."""
+        return sum((torment.toll for torment in self._torments), Counter())
+
+    async def rage(self, workforce: Workforce) -> None:
+        async with asyncio.TaskGroup() as group:
+            for torment in self._torments:
+                group.create_task(torment.rage(workforce))

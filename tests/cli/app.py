@@ -6,6 +6,7 @@ from typing import Any
 
 from cnstra import CNS, CNSPersistOptionsRegistry, DurableRunner, Signal, collateral, neuron
 from cnstra.core.context import HandlerContext
+from cnstra.workers import BrokerWorker, Delivery, JobHandler, Outcome, PolledSource
 
 started = collateral(str, name="started")
 doubled = collateral(str, name="doubled")
@@ -39,6 +40,39 @@ def runner_of(store: Any, *, whole: bool = True, **options: Any) -> DurableRunne
 
 store = Path("runs.db")
 runner = runner_of(store, grace=30.0, worker_id="pod-1")
+registry = runner.registry
+
+
+async def take() -> Delivery | None:
+    for file in Path().glob("*.job"):  # noqa: ASYNC240 - a folder in place of a broker
+        return Delivery(file.stem, file.read_text())
+    return None
+
+
+async def answer(delivery: Delivery, outcome: Outcome) -> None:
+    print(delivery.job_id, type(outcome).__name__, flush=True)  # noqa: T201 - as above
+    Path(f"{delivery.job_id}.job").unlink()  # noqa: ASYNC240 - the same
+
+
+def on_a_broker() -> BrokerWorker:
+    """Return a worker whose broker is a folder: a job is a file in it."""
+    own = runner_of(store, grace=30.0, worker_id="pod-2", max_active_runs=0)
+    handler = JobHandler(own)
+    return BrokerWorker(PolledSource(handler, take, answer, at_once=1, idle=0.01), handler, own)
+
+
+def on_a_broker_that_is_away() -> BrokerWorker:
+    """Return a worker that does not find its broker."""
+
+    class Away:
+        async def run(self) -> None:
+            raise ConnectionRefusedError("nobody listens")
+
+        async def stop(self) -> None: ...
+
+        async def close(self) -> None: ...
+
+    return BrokerWorker(Away(), JobHandler(cns=runner.cns, registry=registry))
 
 
 class Deployment:

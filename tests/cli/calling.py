@@ -9,10 +9,10 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 
-def call(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+def call(directory: Path, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, with *typed* as its standard input."""
     command = [sys.executable, "-m", "cnstra.cli", *arguments]
-    return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=directory, input=typed, capture_output=True, text=True, timeout=60, check=False)
 
 
 @contextmanager

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from cnstra import DurableRunner
+from cnstra import CNSPersistOptionsRegistry, DurableRunner
 from cnstra.cli.ending import CommandError
-from cnstra.cli.loading import load_runner
+from cnstra.cli.loading import load_registry, load_runner, load_worker
+from cnstra.workers import BrokerWorker
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +21,22 @@ async def test_a_runner_or_a_function_that_makes_one_is_found(target: str, proje
     assert isinstance(await load_runner(target, project), DurableRunner)
 
 
+async def test_a_worker_may_be_a_runner_or_one_on_a_broker(project: Path) -> None:
+    assert isinstance(await load_worker("app:runner", project), DurableRunner)
+    assert isinstance(await load_worker("app:on_a_broker", project), BrokerWorker)
+    with pytest.raises(CommandError, match="it must be a DurableRunner or a BrokerWorker, or a function"):
+        await load_worker("app:registry", project)
+
+
+async def test_a_registry_may_be_that_of_a_runner(project: Path) -> None:
+    assert isinstance(await load_registry("app:registry", project), CNSPersistOptionsRegistry)
+    assert isinstance(await load_registry("app:made_later", project), DurableRunner)
+    with pytest.raises(CommandError, match="did you mean registry"):
+        await load_registry("app:registri", project)
+    with pytest.raises(CommandError, match="names no registry; say MODULE:REGISTRY, such as"):
+        await load_registry("app", project)
+
+
 @pytest.mark.parametrize(
     ("target", "problem"),
     [
@@ -31,6 +48,8 @@ async def test_a_runner_or_a_function_that_makes_one_is_found(target: str, proje
         ("app:x", "module app has no 'x'; did you mean runner?"),
         ("app:Deployment.x", "app:Deployment.x: a type has no 'x'"),
         ("app:store", "app:store is a PosixPath; it must be a DurableRunner, or a function that returns one"),
+        ("app:registry", "app:registry is a CNSPersistOptionsRegistry; it must be a DurableRunner"),
+        ("app:on_a_broker", "app:on_a_broker is a BrokerWorker; it must be a DurableRunner"),
         ("app:nothing", "app:nothing is a NoneType; it must be a DurableRunner"),
         ("app:fails", "calling app:fails() failed with ValueError: no settings ("),
     ],

@@ -1,3 +1,4 @@
+import json
 import signal
 from pathlib import Path
 
@@ -59,6 +60,51 @@ async def test_a_second_signal_ends_the_process_at_once(project: Path) -> None:
     assert code == -signal.SIGINT
     assert info is not None
     assert (info.status, info.attempt_number, info.recoveries) == ("completed", 2, 1)
+
+
+def put_job(project: Path, name: str, word: str) -> None:
+    """Hand a job to the broker of the application, which is the folder."""
+    (project / f"{name}.draft").write_text(json.dumps({"collateralName": "started", "payload": word}))
+    (project / f"{name}.draft").rename(project / f"{name}.job")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_on_a_broker_runs_its_jobs_until_it_is_told_to_stop(number: signal.Signals, project: Path) -> None:
+    put_job(project, "a", "ab")
+    with running(project, "worker", "app:on_a_broker") as worker:
+        until_line(worker, "a Done")
+        worker.send_signal(number)
+        _, log = worker.communicate(timeout=30)
+
+    assert worker.returncode == Exit.DONE
+    assert "worker pod-2 keeps their runs in the SQLite store" in log
+    assert "this worker has stopped" in log
+
+
+async def test_a_worker_on_a_broker_gives_its_job_back_and_a_second_signal_cuts_short(project: Path) -> None:
+    put_job(project, "a", "hold")
+    with running(project, "worker", "app:on_a_broker") as worker:
+        until_line(worker, "first hold")
+        worker.send_signal(signal.SIGTERM)
+        assert worker.stderr is not None
+        while "this worker stops; 1 deliveries are in hand" not in worker.stderr.readline():
+            pass
+        worker.send_signal(signal.SIGTERM)
+        out, _ = worker.communicate(timeout=30)
+    async with app.runner_of(project / "runs.db", max_active_runs=0) as observer:
+        info = await observer.get("a")
+
+    assert worker.returncode == Exit.DONE
+    assert out == "a Retry\n"
+    assert info is not None
+    assert (info.status, info.owner) == ("pending", None)
+
+
+def test_a_worker_whose_broker_cannot_be_reached_says_so(project: Path) -> None:
+    done = call(project, "worker", "app:on_a_broker_that_is_away", "--log-level", "error")
+
+    assert done.returncode == Exit.BROKER
+    assert done.stderr == "cnstra: the broker cannot be used: nobody listens\n"
 
 
 def test_a_worker_whose_store_cannot_be_opened_says_so(project: Path) -> None:

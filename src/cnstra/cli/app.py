@@ -7,19 +7,23 @@ from typing import Annotated
 import typer
 
 from cnstra import __version__
-from cnstra.cli import check, worker
+from cnstra.cli import check, enqueue, worker
 
 __all__ = ["app"]
 
 app = typer.Typer(
     name="cnstra",
-    help="Run and look after durable runs.",
+    help="Run, enqueue and look after durable runs.",
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    epilog="Exit codes: 0 done; 1 the answer is no; 2 called wrongly; 3 the store cannot be used.",
+    epilog=(
+        "Exit codes: 0 done; 1 the answer is no; 2 called wrongly; 3 the store cannot be used; "
+        "4 the broker cannot be used."
+    ),
 )
 app.command("worker")(worker.command)
+app.command("enqueue")(enqueue.command)
 app.command("check")(check.command)
 
 

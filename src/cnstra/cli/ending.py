@@ -26,6 +26,7 @@ class Exit(IntEnum):
     NO = 1
     USAGE = 2
     STORE = 3
+    BROKER = 4
 
 
 class CommandError(Exception):

@@ -1,22 +1,49 @@
-"""Finding the runner that a command is about."""
+"""Finding the objects that a command is about: a runner, a worker, a registry."""
 
 from __future__ import annotations
 
 import sys
 import traceback
+from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from inspect import isawaitable, isfunction
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final, cast, final
 
 from cnstra.cli.ending import CommandError
 from cnstra.durable import DurableRunner
+from cnstra.persist.registry import CNSPersistOptionsRegistry
+from cnstra.workers import BrokerWorker
 
-__all__ = ["load_runner"]
+__all__ = ["load_registry", "load_runner", "load_worker"]
 
-_EXAMPLE = "myapp.runs:runner"
+
+@final
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a command wants.
+
+    Attributes:
+        word: What it is called in a call.
+        example: How it may be named.
+        types: Of which classes it may be.
+    """
+
+    word: str
+    example: str
+    types: tuple[type[Any], ...]
+
+    @property
+    def names(self) -> str:
+        """The names of the classes."""
+        return " or ".join(f"a {one.__name__}" for one in self.types)
+
+
+_RUNNER: Final = Kind("runner", "myapp.runs:runner", (DurableRunner,))
+_WORKER: Final = Kind("runner", "myapp.runs:runner", (DurableRunner, BrokerWorker))
+_REGISTRY: Final = Kind("registry", "myapp.names:registry", (CNSPersistOptionsRegistry, DurableRunner))
 
 
 async def load_runner(target: str, directory: Path) -> DurableRunner:
@@ -30,17 +57,39 @@ async def load_runner(target: str, directory: Path) -> DurableRunner:
     Raises:
         CommandError: If there is no such runner.
     """
+    return cast("DurableRunner", await _load(target, directory, _RUNNER))
+
+
+async def load_worker(target: str, directory: Path) -> DurableRunner | BrokerWorker:
+    """Return the runner, or the worker on a broker, that *target* names; see `load_runner`.
+
+    Raises:
+        CommandError: If there is none.
+    """
+    return cast("DurableRunner | BrokerWorker", await _load(target, directory, _WORKER))
+
+
+async def load_registry(target: str, directory: Path) -> CNSPersistOptionsRegistry | DurableRunner:
+    """Return the registry, or the runner that has one, that *target* names; see `load_runner`.
+
+    Raises:
+        CommandError: If there is none.
+    """
+    return cast("CNSPersistOptionsRegistry | DurableRunner", await _load(target, directory, _REGISTRY))
+
+
+async def _load(target: str, directory: Path, kind: Kind) -> object:
     module_name, separator, path = target.partition(":")
     if not (module_name and separator and path):
-        raise CommandError(f"{target!r} names no runner; say MODULE:RUNNER, such as {_EXAMPLE}")
+        raise CommandError(f"{target!r} names no {kind.word}; say MODULE:{kind.word.upper()}, such as {kind.example}")
     place = str(directory)
     if place not in sys.path:
         sys.path.insert(0, place)
-    found = _attribute(_module(module_name, place), path, target)
-    if not isinstance(found, DurableRunner) and callable(found):
+    found = _attribute(_module(module_name, place), path, target, kind)
+    if not isinstance(found, kind.types) and callable(found):
         found = await _made_by(found, target)
-    if not isinstance(found, DurableRunner):
-        raise CommandError(f"{target} is {_brief(found)}; it must be a DurableRunner, or a function that returns one")
+    if not isinstance(found, kind.types):
+        raise CommandError(f"{target} is {_brief(found)}; it must be {kind.names}, or a function that returns one")
     return found
 
 
@@ -55,25 +104,25 @@ def _module(name: str, place: str) -> ModuleType:
         raise _failed(f"importing {name}", error) from error
 
 
-def _attribute(module: ModuleType, path: str, target: str) -> Any:
+def _attribute(module: ModuleType, path: str, target: str, kind: Kind) -> Any:
     found: Any = module
     for name in path.split("."):
         try:
             found = getattr(found, name)
         except AttributeError as error:
-            known = _candidates(found)
+            known = _candidates(found, kind)
             near = get_close_matches(name, known, n=1) or known[:1]
             hint = f"; did you mean {near[0]}?" if near else ""
             raise CommandError(f"{target}: {_brief(found)} has no {name!r}{hint}") from error
     return found
 
 
-def _candidates(owner: Any) -> list[str]:
-    """Return what may have been meant: names of runners, then of functions that were defined there."""
+def _candidates(owner: Any, kind: Kind) -> list[str]:
+    """Return what may have been meant: names of what is wanted, then of functions that were defined there."""
     names = vars(owner) if hasattr(owner, "__dict__") else {}
-    runners = [name for name, value in names.items() if isinstance(value, DurableRunner)]
+    wanted = [name for name, value in names.items() if isinstance(value, kind.types)]
     home = getattr(owner, "__name__", None)
-    return runners + [name for name, value in names.items() if isfunction(value) and value.__module__ == home]
+    return wanted + [name for name, value in names.items() if isfunction(value) and value.__module__ == home]
 
 
 async def _made_by(factory: Any, target: str) -> Any:

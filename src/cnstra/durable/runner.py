@@ -164,15 +164,18 @@ class DurableRunner(CopiedRuns):
         """Stop: active handlers may settle, what they did is committed, and runs that are not over are given back."""
         await self._worker.close()
 
-    def observer(self) -> DurableRunner:
+    def observer(self, store: Store | str | Path | None = None) -> DurableRunner:
         """Return a runner of the same graph, store and scope that takes no runs and drops none; it is not open.
 
         It looks at runs, and may enqueue, abort and delete them, as a worker of another name.
+
+        Args:
+            store: Instead of this runner's own.
         """
         return DurableRunner(
             self.cns,
             self.registry,
-            self.store,
+            self.store if store is None else store,
             scope=self.scope,
             durability=self._durability,
             volume=self._volume,

@@ -26,7 +26,11 @@ demo: $(NEED_VENV) ## Import flash cards while the worker is killed again and ag
 test: $(NEED_VENV) servers ## Run the tests and hold the coverage (ARGS="-k name" runs a part, without coverage)
 ifeq ($(strip $(ARGS)),)
 	@rm -f .coverage .coverage.*
-	@$(PYTHON) -m coverage run -m pytest -n auto --dist worksteal
+	@$(PYTHON) -m coverage run -m pytest -n auto --dist worksteal || { \
+		test $$? -eq 1 || exit 1; \
+		echo "make test: once more, alone, what failed; what passes now is FLAKY and wants to be mended"; \
+		$(PYTHON) -m coverage run -m pytest --last-failed --last-failed-no-failures none --maxfail 5 --verbosity 1; \
+	}
 	@$(MAKE) coverage
 else
 	@$(PYTHON) -m pytest $(ARGS)

@@ -56,6 +56,26 @@ async def test_a_job_runs_and_is_completed(board: Board, kept_by: Store | None) 
     assert graph.ran == ["n0:7", "n1:7", "n2:7"]
 
 
+async def test_jobs_that_wait_come_with_the_answer_for_the_one_before(
+    board: Board, kept_by: Store | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, asked_for = bullmq.Worker.getNextJob, []
+
+    async def take_and_tell(worker: Any, token: str) -> Any:
+        job = await take(worker, token)
+        asked_for.extend([] if job is None else [job.id])
+        return job
+
+    monkeypatch.setattr(bullmq.Worker, "getNextJob", take_and_tell)
+    graph = line(pass_on)
+    names = [await board.add(number, f"job-{number}") for number in range(5)]
+    async with board.worker(graph, kept_by, concurrency=1):
+        await board.until("completed", *names)
+
+    assert asked_for == ["job-0"]
+    assert graph.ran == [f"n0:{number}" for number in range(5)]
+
+
 async def test_a_failed_job_goes_on_where_it_failed(board: Board, kept_by: Store | None) -> None:
     switch = Switch()
     graph = line(pass_on, switch, pass_on)
@@ -197,6 +217,19 @@ async def test_a_job_that_is_not_even_json_is_dead_at_once(board: Board, field: 
         await board.until("completed", "good")
 
     assert "the job cannot be read" in (await board.fields("bad"))["failedReason"]
+
+
+async def test_a_job_that_comes_with_an_answer_and_is_not_even_json_is_dead_at_once(board: Board) -> None:
+    graph = line(pass_on)
+    for number, name in enumerate(("first", "bad", "last")):
+        await board.add(number, name)
+    await board.client.hset(board.key("bad"), "data", "{nonsense")
+    async with board.worker(graph, concurrency=1, lock_duration=30.0):
+        await board.until("completed", "first", "last")
+        await board.until("failed", "bad")
+
+    assert "the job cannot be read" in (await board.fields("bad"))["failedReason"]
+    assert graph.ran == ["n0:0", "n0:2"]
 
 
 async def test_a_job_that_is_to_fail_fails(board: Board) -> None:

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import count
 from random import Random
-from typing import TYPE_CHECKING, Final, assert_never, final
+from typing import TYPE_CHECKING, Final, TypeVar, assert_never, final
 
 from cnstra.durable.retention import Keep
 from cnstra.workers.bullmq.client import final_error
@@ -15,11 +16,13 @@ from cnstra.workers.bullmq.options import kept, milliseconds
 from cnstra.workers.deliveries import Dead, Done, Outcome, Retry
 
 if TYPE_CHECKING:
-    from cnstra.workers.bullmq.client import Job
+    from cnstra.workers.bullmq.client import Fetched, Job
 
 __all__ = ["Answers"]
 
 logger = logging.getLogger("cnstra")
+
+T = TypeVar("T")
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
@@ -54,14 +57,21 @@ class Answers:
         self._keep_failed = kept(keep_failed)
         self._random = random
 
-    async def give(self, job: Job, token: str, outcome: Outcome) -> None:
-        """Answer a delivery; what does not reach the server is logged, and the job is delivered again."""
+    async def give(self, job: Job, token: str, outcome: Outcome, *, fetch: bool = False) -> Fetched | None:
+        """Answer a delivery; what does not reach the server is logged, and the job is delivered again.
+
+        Returns:
+            What came with the answer, if *fetch* asked for the next job and there was a way to ask.
+        """
         job.opts.setdefault("removeOnComplete", self._keep_completed)
         job.opts.setdefault("removeOnFail", self._keep_failed)
         job.opts.setdefault("stackTraceLimit", _TRACES)
         match outcome:
             case Done():
-                await self._persist(job, lambda: job.moveToCompleted(None, token))
+                tries = count()  # a second try may find that the first one has taken a job along: it takes no other
+                return await self._persist(
+                    job, lambda: job.moveToCompleted(None, token, fetchNext=fetch and not next(tries))
+                )
             case Retry(is_failure=True):
                 failure = self._failure(job, outcome)
                 await self._persist(job, lambda: _fail(job, token, failure, outcome.error))
@@ -71,6 +81,7 @@ class Answers:
                 await self._persist(job, lambda: _fail(job, token, final_error(reason), error))
             case _:
                 assert_never(outcome)
+        return None
 
     def _failure(self, job: Job, outcome: Retry) -> Exception:
         """Return what a job fails with, after its options say what BullMQ is to do this time; they are not stored."""
@@ -95,25 +106,25 @@ class Answers:
             return outcome.after
         return delay
 
-    async def _persist(self, job: Job, answer: Callable[[], Awaitable[object]]) -> None:
+    async def _persist(self, job: Job, answer: Callable[[], Awaitable[T]]) -> T | None:
         loop = asyncio.get_running_loop()
         began, pause = loop.time(), _FIRST_PAUSE
         traces = list(job.stacktrace)
         while True:
             try:
-                await answer()
+                return await answer()
             except TypeError as refusal:  # which BullMQ raises when the lock is another's, or the job is gone
                 logger.warning("job %s was not this worker's any more, or was answered before: %s", job.id, refusal)
             except Exception as error:
                 if loop.time() - began + pause > self.patience:
                     logger.exception("the answer for job %s did not get through; it is delivered again", job.id)
-                    return
+                    return None
                 logger.debug("the answer for job %s is tried again", job.id, exc_info=error)
                 job.stacktrace = list(traces)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
-            return
+            return None
 
 
 def _starts(job: Job) -> int:

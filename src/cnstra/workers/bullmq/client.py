@@ -19,6 +19,7 @@ except ImportError as missing:
 __all__ = [
     "Added",
     "Connection",
+    "Fetched",
     "Job",
     "Jobs",
     "Queue",
@@ -38,6 +39,10 @@ _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 0.5
 _PATIENCE: Final = 30.0
 """Seconds that an answer may take: longer than the longest wait for a job."""
+
+
+Fetched: TypeAlias = tuple[object, str | None, int | None, int | None]
+"""What came with an answer: a job's data and its id; when the rate limit, and when a delayed job, lets one through."""
 
 
 class Added(Protocol):
@@ -125,8 +130,8 @@ class Job(Protocol):
     stalledCounter: int
     deferredFailure: str | None
 
-    def moveToCompleted(self, value: object, token: str) -> Awaitable[object]:
-        """Say that it is done."""
+    def moveToCompleted(self, value: object, token: str, *, fetchNext: bool = ...) -> Awaitable[Fetched | None]:
+        """Say that it is done, and take the next one with it if that is wanted, under a lock of the same token."""
         ...
 
     def moveToFailed(self, error: Exception, token: str) -> Awaitable[object]:
@@ -169,6 +174,12 @@ class Worker(Protocol):
 
     async def getNextJob(self, token: str) -> Job | None:
         """Take a job, and lock it by a token; ``None`` if none came within a few seconds."""
+        ...
+
+    async def nextJobFromJobData(
+        self, data: object, job_id: str | None, limit_until: int, delay_until: int, token: str, /
+    ) -> Job | None:
+        """Return the job that was taken, and note what is known of those that wait."""
         ...
 
     def isConnectionError(self, error: Exception) -> bool:

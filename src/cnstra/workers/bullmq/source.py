@@ -19,7 +19,7 @@ from cnstra.workers.loop_watch import LoopWatch
 
 if TYPE_CHECKING:
     from cnstra.workers.bullmq.answers import Answers
-    from cnstra.workers.bullmq.client import Job, Script, Worker
+    from cnstra.workers.bullmq.client import Fetched, Job, Script, Worker
     from cnstra.workers.bullmq.locks import LockKeeper
     from cnstra.workers.handler import JobHandler
 
@@ -148,8 +148,7 @@ class QueueSource:
         finally:
             self._is_asking = False
         if job is not None and await self._has_lock(worker, job, token, asked_at):
-            self._keeper.hold(job.id, token)
-            task = asyncio.create_task(self._work(job, token), name=f"cnstra-job-{job.id}")
+            task = asyncio.create_task(self._work(worker, job, token), name=f"cnstra-job-{job.id}")
             self._in_hand.add(task)
             task.add_done_callback(self._forget)
         elif job is None and worker.limitUntil > 0:  # milliseconds until the rate limit lets jobs through
@@ -192,9 +191,20 @@ class QueueSource:
 
     # ---- one job ---------------------------------------------------------------------------------------------
 
-    async def _work(self, job: Job, token: str) -> None:
+    async def _work(self, worker: Worker, job: Job, token: str) -> None:
+        """Handle a job, and then those that come with the answers: one round trip for each, instead of two."""
+        following: Job | None = job
+        while following is not None:
+            asked_at, fetched = await self._work_on(following, token)
+            following = None if fetched is None else await self._fetched(worker, fetched, token, asked_at)
+
+    async def _work_on(self, job: Job, token: str) -> tuple[float, Fetched | None]:
+        """Handle and answer one job; return what came with the answer, and when that was asked for."""
+        self._keeper.hold(job.id, token)
         try:
-            await self._answers.give(job, token, await self._handle(job, token))
+            outcome = await self._handle(job, token)
+            asked_at = time.monotonic()
+            return asked_at, await self._answers.give(job, token, outcome, fetch=not self._stopped.is_set())
         except asyncio.CancelledError:
             if token not in self._lost:
                 raise
@@ -204,6 +214,21 @@ class QueueSource:
         finally:
             self._keeper.release(job.id, token)
             self._lost.discard(token)
+        return 0.0, None
+
+    async def _fetched(self, worker: Worker, fetched: Fetched, token: str, asked_at: float) -> Job | None:
+        """Return the job that came with an answer, if one did and it is ours."""
+        data, job_id, limit_until, delay_until = fetched
+        try:
+            job = await worker.nextJobFromJobData(data, job_id, limit_until or 0, delay_until or 0, token)
+        except Exception as error:  # noqa: BLE001 - whatever is in it
+            await self._bury_unread(worker, token, error)
+            return None
+        if worker.limitUntil > 0:
+            worker.drained = (
+                False  # whoever takes jobs is to ask, and to be told of the limit, not to wait for a new job
+            )
+        return job if job is not None and await self._has_lock(worker, job, token, asked_at) else None
 
     async def _handle(self, job: Job, token: str) -> Outcome:
         if job.deferredFailure:

@@ -20,6 +20,7 @@ from cnstra.core.signals import Collateral, Signal
 from cnstra.core.stimulation import Stimulation
 from cnstra.core.subscribers import Activation, Subscriber
 from cnstra.core.tasks import ActivationTask, TaskFailure
+from cnstra.core.wrapping import wrap_handlers
 from cnstra.errors import GraphError, SubscriberNotFound
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from cnstra.core.context import ContextStore
     from cnstra.core.modality import AfferentPath, Modality
     from cnstra.core.responses import DrainListener, ResponseListener
+    from cnstra.core.wrapping import HandlerWrapper
 
 __all__ = ["CNS"]
 
@@ -48,6 +50,7 @@ class CNS(PaddedGeneric, Generic[G]):
         table: Collateral to its subscriber, or to a tuple of several; for the scheduler.
         response_listeners: The global listeners; replaced, never changed, so that a listener may take itself off.
         drain_listeners: Likewise.
+        wrappers: What is called around its handlers; likewise.
     """
 
     __slots__ = (
@@ -62,6 +65,7 @@ class CNS(PaddedGeneric, Generic[G]):
         "neurons",
         "response_listeners",
         "table",
+        "wrappers",
     )
 
     @overload
@@ -81,6 +85,7 @@ class CNS(PaddedGeneric, Generic[G]):
         self._asynchronous_listeners = 0
         self._live: set[Stimulation] = set()
         self._network: Network | None = None
+        self.wrappers: tuple[HandlerWrapper, ...] = ()
         self._limits: dict[Neuron[Any], NeuronLimit] = {}
         self.table: dict[Collateral[Any], Subscriber | tuple[Subscriber, ...] | None] = {}
         self._compile()
@@ -315,6 +320,16 @@ class CNS(PaddedGeneric, Generic[G]):
             self.drain_listeners = tuple(one for one in self.drain_listeners if one is not entry)
 
         return remove
+
+    def wrap_handlers(self, wrapper: HandlerWrapper) -> Callable[[], None]:
+        """Have *wrapper* called in place of every handler, as ``wrapper(ctx, call)``; see `HandlerWrapper`.
+
+        What is added last is outermost. Call this while no run is under way in another thread.
+
+        Returns:
+            A function that takes the wrapper off; calling it again is harmless.
+        """
+        return wrap_handlers(self, wrapper)
 
     # ---- what runs ask ---------------------------------------------------------------------------------------
 

@@ -200,6 +200,11 @@ class HandlerContext(PaddedGeneric, Generic[C, G]):
         return self._stimulation.cns
 
     @property
+    def neuron(self) -> Neuron[Any]:
+        """The neuron whose handler this is."""
+        return self._subscriber.neuron
+
+    @property
     def stimulation(self) -> Stimulation:
         """The run."""
         return self._stimulation

@@ -122,6 +122,11 @@ class Frontier:
         self._remove_abort_callback: Any = None
 
     @property
+    def stimulation_id(self) -> str | None:
+        """The id of a durable run; ``None`` for a run in memory."""
+        return None if self._recorder is None else self._recorder.stimulation_id
+
+    @property
     def _pending(self) -> int:
         """Activations whose body has not started; while an array is being dispatched, at least one."""
         pending = len(self._queue)

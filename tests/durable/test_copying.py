@@ -239,3 +239,38 @@ async def test_a_fork_by_code_that_lacks_the_dendrite_is_refused(stores: Reopen)
         with pytest.raises(UnknownName, match="no dendrite number 0"):
             await runner.fork("a", 0)
         assert len(await runner.list()) == 1
+
+
+@pytest.mark.parametrize("copy", ["clone", "clone of a fork", "fork"])
+async def test_a_copy_may_be_left_to_a_worker_that_has_room(copy: str, stores: Reopen) -> None:
+    graph = adding()
+    async with DurableRunner(graph.cns, graph.registry, stores()) as runner:
+        await (await runner.stimulate(graph.signal(1), stimulation_id="a", metadata={"tenant": "north"}))
+        await (await runner.fork("a", from_task=1, new_id="f"))
+    graph.ran.clear()
+
+    async with DurableRunner(graph.cns, graph.registry, stores(), max_active_runs=0) as producer:
+        if copy == "fork":
+            handle = await producer.fork("a", from_task=2, new_id="b", payload=Item(7), enqueue=True)
+        else:
+            handle = await producer.clone("a" if copy == "clone" else "f", new_id="b", enqueue=True)
+        waiting = await producer.get("b")
+        async with DurableRunner(graph.cns, graph.registry, stores()):
+            await handle
+        done = await producer.get("b")
+
+    assert waiting is not None
+    assert (waiting.status, waiting.attempt_number, waiting.metadata) == ("pending", 0, {"tenant": "north"})
+    assert (waiting.clone_of, waiting.forked_from) == {"clone": ("a", None), "fork": (None, "a")}.get(copy, ("f", None))
+    assert done is not None
+    assert done.status == "completed"
+    assert len(graph.ran) == {"clone": 3, "fork": 1}.get(copy, 2)
+
+
+async def test_a_copy_of_an_id_that_is_taken_is_not_enqueued(stores: Reopen) -> None:
+    graph = adding()
+    async with DurableRunner(graph.cns, graph.registry, stores()) as runner:
+        await (await runner.stimulate(graph.signal(1), stimulation_id="a"))
+
+        with pytest.raises(RunExists):
+            await runner.clone("a", new_id="a", enqueue=True)

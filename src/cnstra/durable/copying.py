@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cnstra.core.options import StimulationOptions
@@ -16,7 +18,7 @@ from cnstra.persist.records import RunRecord
 if TYPE_CHECKING:
     from cnstra.core.signals import Signal
     from cnstra.durable.handles import DurableRun
-    from cnstra.persist.records import NewRun
+    from cnstra.persist.records import NewRun, RunState
 
 __all__ = ["CopiedRuns"]
 
@@ -24,25 +26,27 @@ __all__ = ["CopiedRuns"]
 class CopiedRuns(NewRuns):
     """What a runner does to begin runs from stored ones."""
 
-    async def clone(self, stimulation_id: str, *, new_id: str | None = None) -> DurableRun:
+    async def clone(self, stimulation_id: str, *, new_id: str | None = None, enqueue: bool = False) -> DurableRun:
         """Start a fresh run in the way in which a stored one was started, with the same options.
 
         Args:
             stimulation_id: The run to copy.
             new_id: The id of the new run; made if it is left out.
+            enqueue: Leave it to any worker of this scope that has room, instead of starting it here and now.
 
         Raises:
             RunNotFound: If there is no such run.
             RunExists: If there is a run of *new_id*.
         """
-        self._worker.require_lease()
+        self._require_place(enqueue=enqueue)
         record = await self._record(stimulation_id)
         options = RunOptions.decode(record.options)
         clone_id = id_of(new_id)
         if options.entry_task is not None:
             branch = _entry_branch(record, options, options.entry_task)
             new = self._admission.new_branch(branch, clone_id, options, record.volume)
-            return await self._admit_branch(replace(new, clone_of=stimulation_id))
+            new = replace(new, clone_of=stimulation_id)
+            return await self._begin(new, None if enqueue else self._worker.launcher.branch)
         entry = self._admission.entry([self._signal(*row[1:4]) for row in record.entry])
         modality, path = options.route(self._graph.names.registry)
         live = StimulationOptions(
@@ -53,11 +57,17 @@ class CopiedRuns(NewRuns):
             metadata=options.metadata,
         )
         new = replace(self._admission.new_run(entry, clone_id, options, record.volume), clone_of=stimulation_id)
-        run = await self._admit(new, lambda state: self._worker.launcher.start(state, entry, options, live))
-        return run or await self._existing(clone_id, "raise")
+        start = None if enqueue else partial(self._worker.launcher.start, entry=entry, stored=options, live=live)
+        return await self._begin(new, start)
 
     async def fork(
-        self, stimulation_id: str, from_task: int, *, new_id: str | None = None, payload: Any = UNCHANGED
+        self,
+        stimulation_id: str,
+        from_task: int,
+        *,
+        new_id: str | None = None,
+        payload: Any = UNCHANGED,
+        enqueue: bool = False,
     ) -> DurableRun:
         """Start a new run in the middle of a stored one: from the input of one task, with the contexts of that moment.
 
@@ -69,6 +79,7 @@ class CopiedRuns(NewRuns):
             from_task: The ordinal of a task of its history. Of one that failed and was retried, the last time counts.
             new_id: The id of the new run; made if it is left out.
             payload: What to give the task instead of what it had.
+            enqueue: Leave it to any worker of this scope that has room, instead of starting it here and now.
 
         Raises:
             RunNotFound: If there is no such run.
@@ -77,7 +88,7 @@ class CopiedRuns(NewRuns):
             UnknownName: If this graph does not have what the task names.
             PayloadError: If *payload* cannot be stored, or a stored value does not fit its declared type any more.
         """
-        self._worker.require_lease()
+        self._require_place(enqueue=enqueue)
         whole(from_task, "from_task", 0)
         record = await self._record(stimulation_id)
         if record.volume != "full":
@@ -90,11 +101,25 @@ class CopiedRuns(NewRuns):
         if branch is None:
             raise RunNotReady(stimulation_id, record.status, f"no task {from_task} has settled in it; see tasks()")
         new = self._admission.new_branch(branch, id_of(new_id), options, record.volume, payload)
-        return await self._admit_branch(replace(new, forked_from=stimulation_id, forked_task=from_task))
+        new = replace(new, forked_from=stimulation_id, forked_task=from_task)
+        return await self._begin(new, None if enqueue else self._worker.launcher.branch)
 
-    async def _admit_branch(self, new: NewRun) -> DurableRun:
-        run = await self._admit(new, self._worker.launcher.branch)
-        return run or await self._existing(new.stimulation_id, "raise")
+    def _require_place(self, *, enqueue: bool) -> None:
+        """Refuse at once what this worker cannot do now: one without a lease can enqueue, but not start."""
+        if enqueue:
+            self._worker.require_open()
+        else:
+            self._worker.require_lease()
+
+    async def _begin(self, new: NewRun, start: Callable[[RunState], DurableRun | None] | None) -> DurableRun:
+        """Store a run, and have *start* start it here; without that it waits for whoever takes it."""
+        if start is not None:
+            run = await self._admit(new, start)
+            return run or await self._existing(new.stimulation_id, "raise")
+        if await self.store.admit(new, None) is None:
+            return await self._existing(new.stimulation_id, "raise")
+        self._worker.poke()
+        return self._worker.outcomes.handle(new.stimulation_id, 0)
 
     async def _record(self, stimulation_id: str) -> RunRecord:
         record = await self.store.get(self.scope, stimulation_id)

@@ -1,0 +1,234 @@
+"""The DevTools as an ASGI application."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, final
+
+from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount
+from starlette.types import Receive, Scope, Send
+
+from cnstra import __version__
+from cnstra.core.cns import CNS
+from cnstra.devtools.answering import problem_response
+from cnstra.devtools.declared import NO_SECRETS
+from cnstra.devtools.feed import Feed
+from cnstra.devtools.graphs import GraphModel
+from cnstra.devtools.guard import Guard
+from cnstra.devtools.insights import InsightRoutes
+from cnstra.devtools.keys import Keys
+from cnstra.devtools.problems import ApiProblem
+from cnstra.devtools.reading import Reader
+from cnstra.devtools.redacting import DEFAULT_KEYS, Redaction, RedactionHook
+from cnstra.devtools.runs import RunRoutes
+from cnstra.devtools.sealing import Seal
+from cnstra.devtools.signing_in import SignInRoutes
+from cnstra.devtools.static_files import BUILT_PAGE, StaticFiles
+from cnstra.devtools.streaming import EventRoutes
+from cnstra.devtools.views import Views
+from cnstra.devtools.watching import Lookout
+from cnstra.durable import DurableRunner
+from cnstra.errors import GraphError, StoreError
+from cnstra.persist.ports import Store
+from cnstra.persist.registry import CNSPersistOptionsRegistry
+from cnstra.stores import open_store
+
+__all__ = ["DevTools", "devtools"]
+
+_logger = logging.getLogger("cnstra.devtools")
+
+_API: Final = "/api/v1"
+
+
+@final
+class DevTools:
+    """An ASGI application that shows the runs of a store; `devtools` makes it.
+
+    Attributes:
+        keys: Who may look.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        *,
+        graph: GraphModel | None,
+        keys: Keys,
+        redaction: Redaction,
+        hosts: Collection[str],
+        origins: Collection[str],
+        page: Path,
+    ) -> None:
+        self.keys = keys
+        self._reader = reader
+        views = Views(redaction)
+        self._feed = Feed(Lookout(reader, views), reader.changed)
+        secrets = NO_SECRETS if graph is None else graph.secrets
+        meta = _meta(reader, has_graph=graph is not None)
+        api: list[BaseRoute] = [
+            *RunRoutes(reader, views, redaction, secrets, Seal(keys.token, "runs")).routes(),
+            *InsightRoutes(reader, views, graph, meta, self._feed.numbers).routes(),
+            *EventRoutes(self._feed).routes(),
+        ]
+        app = Starlette(
+            routes=[*SignInRoutes(keys).routes(), Mount(_API, routes=api), *StaticFiles(page).routes()],
+            exception_handlers={
+                ApiProblem: _on_problem,
+                HTTPException: _on_http_error,
+                StoreError: _on_store_error,
+                Exception: _on_fault,
+            },
+            lifespan=self.lifespan,
+        )
+        self._app = Guard(app, keys=keys, hosts=hosts, origins=origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, as an ASGI server has it."""
+        await self._app(scope, receive, send)
+
+    @asynccontextmanager
+    async def lifespan(self, app: object = None) -> AsyncIterator[None]:  # noqa: ARG002 - frameworks give it
+        """Be there for as long as the context is open; the lifespan of an application that these are mounted in.
+
+        Args:
+            app: Is not looked at.
+        """
+        try:
+            yield
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """End the streams, and close the store if it was opened here."""
+        await self._feed.close()
+        await self._reader.close()
+
+    def end_streams(self) -> None:
+        """End the streams, and begin none: the server is about to stop."""
+        self._feed.end()
+
+    def login_path(self) -> str:
+        """Return a path, below where these are mounted, that signs a browser in once, within an hour."""
+        return f"/login?code={self.keys.new_link_code()}"
+
+
+def devtools(
+    source: DurableRunner | Store | str | Path,
+    *,
+    cns: CNS[Any] | None = None,
+    registry: CNSPersistOptionsRegistry | None = None,
+    scope: str | None = None,
+    token: str | None = None,
+    hosts: Collection[str] = (),
+    origins: Collection[str] = (),
+    redact_keys: str = DEFAULT_KEYS,
+    redact: RedactionHook | None = None,
+    _page: Path = BUILT_PAGE,
+) -> DevTools:
+    """Make an ASGI application that shows the runs of a store, also when nobody works on them.
+
+    ```python
+    tools = devtools(runner, token=os.environ["DEVTOOLS_TOKEN"])
+    app = Starlette(lifespan=tools.lifespan, routes=[Mount("/devtools", app=tools)])
+    ```
+
+    Args:
+        source: A runner, which is open while the application is; or a store, its URL or its path, which is opened at
+            the first request.
+        cns: The graph, if *source* is no runner; without it the graph is what was seen of it at work.
+        registry: The stable names of its neurons and collaterals.
+        scope: Which graph's runs, if *source* is no runner.
+        token: What opens the door, of 16 characters or more. One that is made here is good for this process alone, and
+            a login path is logged.
+        hosts: Names that the server goes by, besides those of the loopback interface.
+        origins: Origins of other pages that may ask, such as that of a development server.
+        redact_keys: A regular expression; the values of keys that have a match of it are not shown.
+        redact: ``f(name, data)`` returns what may be shown of a payload, context value or metadata; *name* is that of
+            its collateral or neuron, or ``"metadata"``.
+
+    Raises:
+        GraphError: If the token is too short, or *cns* is missing beside *registry*.
+        StoreError: If *source* names no store.
+    """
+    reader, graph = _reader_and_graph(source, cns, registry, scope)
+    return DevTools(
+        reader,
+        graph=graph,
+        keys=Keys(token),
+        redaction=Redaction(redact_keys, redact),
+        hosts=hosts,
+        origins=origins,
+        page=_page,
+    )
+
+
+def _reader_and_graph(
+    source: DurableRunner | Store | str | Path,
+    cns: CNS[Any] | None,
+    registry: CNSPersistOptionsRegistry | None,
+    scope: str | None,
+) -> tuple[Reader, GraphModel | None]:
+    if isinstance(source, DurableRunner):
+        if cns is not None or registry is not None or scope is not None:
+            raise GraphError("a runner has a graph, a registry and a scope: give cns, registry and scope with a store")
+        return Reader(source.store, source.scope, opens=False), GraphModel(source.cns, source.registry)
+    if registry is not None and cns is None:
+        raise GraphError("a registry names the parts of a graph: give cns as well")
+    graph = None if cns is None else GraphModel(cns, registry)
+    return Reader(open_store(source), scope or ""), graph
+
+
+def _meta(reader: Reader, *, has_graph: bool) -> dict[str, Any]:
+    return {
+        "name": "cnstra",
+        "version": __version__,
+        "store": reader.store.label,
+        "scope": reader.scope,
+        "has_graph": has_graph,
+        "actions": [],
+    }
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:  # noqa: ARG001 - starlette calls it so
+    assert isinstance(error, ApiProblem)  # noqa: S101 - it is registered for these
+    return problem_response(error)
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:  # noqa: ARG001 - as above
+    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    code = "not_found" if error.status_code == 404 else "not_possible"  # noqa: PLR2004 - HTTP's own
+    return problem_response(ApiProblem(error.status_code, code, error.detail, error.headers))
+
+
+async def _on_store_error(request: Request, error: Exception) -> Response:  # noqa: ARG001 - as above
+    return problem_response(ApiProblem(503, "store_error", str(error), {"Retry-After": "2"}))
+
+
+async def _on_fault(request: Request, error: Exception) -> Response:  # noqa: ARG001 - as above
+    return problem_response(ApiProblem(500, "fault", "that is a fault of the DevTools; their log says more"))
+
+
+@final
+class _WholeConvertor(Convertor[int]):
+    """A whole number in a path, of no more digits than JavaScript counts with."""
+
+    regex = "[0-9]{1,15}"
+
+    def convert(self, value: str) -> int:
+        """Return the number."""
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        """Return its digits."""
+        return str(value)
+
+
+register_url_convertor("whole", _WholeConvertor())

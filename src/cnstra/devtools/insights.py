@@ -1,0 +1,179 @@
+"""The part of the API about everything but runs: the graph, neurons, collaterals, workers, health."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, final
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from cnstra.devtools.activity import activity
+from cnstra.devtools.answering import json_response
+from cnstra.devtools.asking import Asked
+from cnstra.devtools.drawing import to_dot, to_mermaid
+from cnstra.devtools.graphs import GraphModel, brief_collateral, brief_neuron
+from cnstra.devtools.problems import not_found
+from cnstra.devtools.reading import Reader
+from cnstra.devtools.refs import name_of
+from cnstra.devtools.sampling import observed_graph, take_sample
+from cnstra.devtools.views import Data, Views
+
+__all__ = ["InsightRoutes"]
+
+_HOUR: Final = 3_600
+_DAY: Final = 24 * _HOUR
+_LONGEST_WINDOW: Final = 366 * _DAY
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class InsightRoutes:
+    """Answers about the graph and the store.
+
+    Attributes:
+        reader: Has the runs.
+        views: Shows records.
+        graph: The graph; ``None`` if it was not given.
+        meta: What the DevTools say of themselves.
+        feed: Tells how many watch, and how many of their events were dropped.
+        clock: Seconds since the epoch.
+    """
+
+    reader: Reader
+    views: Views
+    graph: GraphModel | None
+    meta: Data
+    feed: Callable[[], Data]
+    clock: Callable[[], float] = time.time
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
+            Route("/meta", self.get_meta),
+            Route("/graph", self.get_graph),
+            Route("/graph/mermaid", self.get_mermaid),
+            Route("/graph/dot", self.get_dot),
+            Route("/neurons", self.list_neurons),
+            Route("/neurons/{name}", self.get_neuron),
+            Route("/neurons/{name}/statistics", self.get_statistics),
+            Route("/collaterals", self.list_collaterals),
+            Route("/collaterals/{name}", self.get_collateral),
+            Route("/statistics", self.list_statistics),
+            Route("/workers", self.list_workers),
+            Route("/health", self.get_health),
+            Route("/activity", self.get_activity),
+        ]
+
+    async def get_meta(self, request: Request) -> Response:
+        """Show what these DevTools are of."""
+        Asked(request)
+        return json_response(self.meta)
+
+    async def get_graph(self, request: Request) -> Response:
+        """Show the graph: as it is declared, or as far as it was seen at work."""
+        return json_response(await self._graph(request))
+
+    async def get_mermaid(self, request: Request) -> Response:
+        """Show the graph as a Mermaid flowchart."""
+        return PlainTextResponse(to_mermaid(await self._graph(request)))
+
+    async def get_dot(self, request: Request) -> Response:
+        """Show the graph in the language of Graphviz."""
+        return PlainTextResponse(to_dot(await self._graph(request)))
+
+    async def list_neurons(self, request: Request) -> Response:
+        """Show all neurons."""
+        Asked(request)
+        found = () if self.graph is None else self.graph.neurons.values()
+        return json_response({"neurons": [brief_neuron(one) for one in found]})
+
+    async def get_neuron(self, request: Request) -> Response:
+        """Show one neuron with its contract."""
+        Asked(request)
+        name = name_of(request.path_params["name"])
+        found = None if self.graph is None else self.graph.neurons.get(name)
+        if found is None:
+            raise not_found(f"the graph has no neuron {name!r}{self._why}", "no_neuron")
+        return json_response(found)
+
+    async def list_collaterals(self, request: Request) -> Response:
+        """Show all collaterals."""
+        Asked(request)
+        found = () if self.graph is None else self.graph.collaterals.values()
+        return json_response({"collaterals": [brief_collateral(one) for one in found]})
+
+    async def get_collateral(self, request: Request) -> Response:
+        """Show one collateral with its contract."""
+        Asked(request)
+        name = name_of(request.path_params["name"])
+        found = None if self.graph is None else self.graph.collaterals.get(name)
+        if found is None:
+            raise not_found(f"the graph has no collateral {name!r}{self._why}", "no_collateral")
+        return json_response(found)
+
+    async def list_statistics(self, request: Request) -> Response:
+        """Show every neuron in numbers."""
+        window = _window(Asked(request, "window"), _HOUR)
+        sample = await take_sample(self.reader, self.clock() - window)
+        declared = () if self.graph is None else self.graph.neurons
+        names = dict.fromkeys([*declared, *sorted(sample.neurons)])
+        neurons = [sample.statistics(name) for name in names]
+        return json_response({"window": window, "sample": sample.extent(), "neurons": neurons})
+
+    async def get_statistics(self, request: Request) -> Response:
+        """Show one neuron in numbers, and its latest activations."""
+        window = _window(Asked(request, "window"), _HOUR)
+        name = name_of(request.path_params["name"])
+        sample = await take_sample(self.reader, self.clock() - window)
+        if name not in sample.neurons and (self.graph is None or name not in self.graph.neurons):
+            raise not_found(f"no neuron {name!r} was seen in the last {window} seconds{self._why}", "no_neuron")
+        latest = sample.neurons[name].latest() if name in sample.neurons else ()
+        recent = [{"run": self.views.run(run), "task": self.views.settled(run, task, None)} for run, task in latest]
+        answer = {"window": window, "sample": sample.extent(), **sample.statistics(name), "recent": recent}
+        return json_response(answer)
+
+    async def list_workers(self, request: Request) -> Response:
+        """Show the workers of the store and their leases."""
+        Asked(request)
+        return json_response({"workers": [self.views.worker(worker) for worker in await self.reader.workers()]})
+
+    async def get_health(self, request: Request) -> Response:
+        """Show the store in numbers."""
+        Asked(request)
+        stats, workers = await self.reader.stats(), await self.reader.workers()
+        expired = sum(worker.expired for worker in workers)
+        oldest = stats.oldest_open_at
+        answer = {
+            "now": self.clock(),
+            "runs": stats.runs,
+            "oldest_open_at": oldest,
+            "oldest_open_age": None if oldest is None else max(0.0, self.clock() - oldest),
+            "size": stats.size,
+            "workers": len(workers) - expired,
+            "expired_workers": expired,
+            "feed": self.feed(),
+        }
+        return json_response(answer)
+
+    async def get_activity(self, request: Request) -> Response:
+        """Show how many runs were stored and ended, over time."""
+        window = _window(Asked(request, "window"), _HOUR)
+        return json_response(await activity(self.reader, self.clock(), window))
+
+    async def _graph(self, request: Request) -> Data:
+        window = _window(Asked(request, "window"), 7 * _DAY)
+        if self.graph is not None:
+            return self.graph.overview()
+        return observed_graph(await take_sample(self.reader, self.clock() - window))
+
+    @property
+    def _why(self) -> str:
+        return "" if self.graph is not None else "; these DevTools were given a store without its graph"
+
+
+def _window(asked: Asked, default: int) -> int:
+    return asked.whole("window", default, least=1, most=_LONGEST_WINDOW)

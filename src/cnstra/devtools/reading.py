@@ -1,0 +1,109 @@
+"""The store, for reading only: opened when it is first asked, and asked for no more than it can give at once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, final
+
+from cnstra.devtools.problems import ApiProblem, not_found
+from cnstra.persist.ports import EVERY_RUN, Store
+from cnstra.persist.records import (
+    AttemptRecord,
+    FrontierTask,
+    Page,
+    RunFilter,
+    RunRecord,
+    StoredTask,
+    StoreStats,
+    WorkerRecord,
+)
+
+__all__ = ["MAX_HISTORY", "Reader"]
+
+MAX_HISTORY: Final = 50_000
+"""Activations. A longer history is not read, because a store gives a history whole."""
+
+
+@final
+class Reader:
+    """Reads the runs of one scope.
+
+    Every method raises `StoreError` when the store is out of reach, and is right again when it is back.
+
+    Args:
+        store: The store.
+        scope: Which graph's runs.
+        opens: Whether the store is opened here; if not, somebody else has it open.
+    """
+
+    def __init__(self, store: Store, scope: str, *, opens: bool = True) -> None:
+        self.store = store
+        self.scope = scope
+        self._is_open = not opens
+        self._opens = opens
+        self._opening = asyncio.Lock()
+
+    async def _opened(self) -> Store:
+        if not self._is_open:
+            async with self._opening:
+                if not self._is_open:
+                    await self.store.open()
+                    self._is_open = True
+        return self.store
+
+    async def close(self) -> None:
+        """Close the store, if it was opened here."""
+        async with self._opening:
+            if self._opens and self._is_open:
+                self._is_open = False
+                await self.store.close()
+
+    async def find(self, stimulation_id: str) -> RunRecord | None:
+        """Return a run, or ``None``."""
+        return await (await self._opened()).get(self.scope, stimulation_id)
+
+    async def run(self, stimulation_id: str) -> RunRecord:
+        """Return a run.
+
+        Raises:
+            ApiProblem: If there is none.
+        """
+        found = await self.find(stimulation_id)
+        if found is None:
+            raise not_found(f"no stored run has the id {stimulation_id!r}", "no_run")
+        return found
+
+    async def attempts(self, run: RunRecord) -> list[AttemptRecord]:
+        """Return the attempts of a run."""
+        return await (await self._opened()).attempts(self.scope, run.stimulation_id)
+
+    async def history(self, run: RunRecord, attempt_number: int | None = None) -> list[StoredTask]:
+        """Return what has settled of a run, in order.
+
+        Raises:
+            ApiProblem: If that is too much to be read at once.
+        """
+        if run.hop_count > MAX_HISTORY:
+            detail = f"{run.hop_count:,} activations have settled; a history of over {MAX_HISTORY:,} is not read"
+            raise ApiProblem(413, "history_too_long", detail)
+        return await (await self._opened()).tasks(self.scope, run.stimulation_id, attempt_number)
+
+    async def frontier(self, run: RunRecord) -> list[FrontierTask]:
+        """Return what is left of a run."""
+        return await (await self._opened()).frontier(self.scope, run.stimulation_id)
+
+    async def workers(self) -> list[WorkerRecord]:
+        """Return all workers of the store, whatever scope they work on."""
+        return await (await self._opened()).workers()
+
+    async def stats(self) -> StoreStats:
+        """Return the store in numbers."""
+        return await (await self._opened()).stats(self.scope)
+
+    async def changed(self, seconds: float) -> bool:
+        """Wait until work may have come, or for so long."""
+        return await (await self._opened()).changed(self.scope, seconds)
+
+    async def list(self, where: RunFilter = EVERY_RUN, *, limit: int, cursor: str | None = None) -> Page:
+        """Return runs, the newest first."""
+        return await (await self._opened()).list(self.scope, where=where, limit=limit, cursor=cursor)

@@ -1,0 +1,168 @@
+"""Neurons in numbers, and the graph that can be seen at work: read off the histories of recent runs."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, final
+
+from cnstra.devtools.reading import Reader
+from cnstra.devtools.refs import ref_of
+from cnstra.devtools.views import Data
+from cnstra.persist.records import RunFilter, RunRecord, StoredTask
+
+__all__ = ["Sample", "percentile", "take_sample"]
+
+_RUNS: Final = 200
+_HOPS: Final = 20_000
+_RECENT: Final = 20
+_PAGE: Final = 50
+
+
+@final
+@dataclass(slots=True)
+class NeuronSample:
+    """What was seen of one neuron.
+
+    Attributes:
+        durations: In seconds, of the activations that are done.
+        failed: How many failed.
+        recent: Its latest activations, with their runs.
+    """
+
+    durations: list[float] = field(default_factory=list)
+    failed: int = 0
+    recent: list[tuple[RunRecord, StoredTask]] = field(default_factory=list)
+
+    def add(self, run: RunRecord, stored: StoredTask) -> None:
+        """Count one activation."""
+        if stored.settled.status == "done":
+            self.durations.append(stored.settled.duration)
+        else:
+            self.failed += 1
+        self.recent.append((run, stored))
+
+    def latest(self) -> list[tuple[RunRecord, StoredTask]]:
+        """Return some of the activations, those that began last first."""
+        return sorted(self.recent, key=lambda found: -found[1].settled.started_at)[:_RECENT]
+
+
+@final
+class Sample:
+    """Recent histories, at most so many.
+
+    Attributes:
+        runs: How many runs were looked at.
+        tasks: How many activations those have.
+        is_complete: Whether there are no others in the window.
+        neurons: What was seen of each neuron, by its name.
+        edges: How often a neuron (``None``: the outside) was seen to activate another, by way of which collateral.
+    """
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.tasks = 0
+        self.is_complete = True
+        self.neurons: dict[str, NeuronSample] = {}
+        self.edges: Counter[tuple[str | None, str, str | None, int]] = Counter()
+
+    def add(self, run: RunRecord, history: Sequence[StoredTask]) -> None:
+        """Count one run."""
+        self.runs += 1
+        self.tasks += len(history)
+        neuron_of = {stored.settled.ordinal: stored.settled.task.neuron_name for stored in history}
+        for stored in history:
+            task = stored.settled.task
+            self.neurons.setdefault(task.neuron_name, NeuronSample()).add(run, stored)
+            producer = None if stored.input is None else stored.input.producer
+            source = None if producer is None else neuron_of.get(producer)
+            self.edges[source, task.collateral_name, task.neuron_name, task.dendrite_index] += 1
+
+    def statistics(self, name: str) -> Data:
+        """Return one neuron in numbers."""
+        seen = self.neurons.get(name, NeuronSample())
+        durations = sorted(seen.durations)
+        return {
+            "name": name,
+            "ref": ref_of(name),
+            "done": len(durations),
+            "failed": seen.failed,
+            "p50": percentile(durations, 0.5),
+            "p95": percentile(durations, 0.95),
+            "longest": durations[-1] if durations else None,
+        }
+
+    def extent(self) -> Data:
+        """Return how much was looked at."""
+        return {"runs": self.runs, "tasks": self.tasks, "is_complete": self.is_complete}
+
+
+async def take_sample(reader: Reader, created_after: float) -> Sample:
+    """Read the newest histories of runs that were stored since then, until there are enough."""
+    sample = Sample()
+    where, cursor = RunFilter(created_after=created_after), None
+    while True:
+        page = await reader.list(where, limit=_PAGE, cursor=cursor)
+        for run in page.runs:
+            if sample.runs >= _RUNS or sample.tasks + run.hop_count > _HOPS:
+                sample.is_complete = False
+                return sample
+            sample.add(run, await reader.history(run) if run.volume == "full" else [])
+        if page.cursor is None:
+            return sample
+        cursor = page.cursor
+
+
+def percentile(ordered: Sequence[float], share: float) -> float | None:
+    """Return the value that *share* of the ordered values do not exceed (nearest rank); ``None`` if there are none."""
+    return ordered[max(math.ceil(share * len(ordered)) - 1, 0)] if ordered else None
+
+
+def observed_graph(sample: Sample) -> Mapping[str, Any]:
+    """Return the graph as far as it was seen at work, where the code of it is not at hand."""
+    names = sorted({name for source, _, target, _ in sample.edges for name in (source, target) if name is not None})
+    emits: dict[str | None, dict[str, None]] = {}
+    listens: dict[str | None, dict[str, None]] = {}
+    for source, collateral, target, _ in sample.edges:
+        emits.setdefault(source, {})[collateral] = None
+        listens.setdefault(target, {})[collateral] = None
+    return {
+        "source": "observed",
+        "version": None,
+        "is_complete": sample.is_complete,
+        "neurons": [
+            {
+                "name": name,
+                "ref": ref_of(name),
+                "is_registered": True,
+                "label": name,
+                "component": None,
+                "emits": list(emits.get(name, ())),
+                "listens": list(listens.get(name, ())),
+            }
+            for name in names
+        ],
+        "collaterals": [_observed_collateral(name, sample) for name in sorted({edge[1] for edge in sample.edges})],
+        "edges": [
+            {"source": source, "collateral": collateral, "target": target, "dendrite_index": index}
+            for source, collateral, target, index in sorted(sample.edges, key=str)
+        ],
+    }
+
+
+def _observed_collateral(name: str, sample: Sample) -> Data:
+    edges = [edge for edge in sample.edges if edge[1] == name]
+    owners = sorted({source for source, *_ in edges if source is not None})
+    return {
+        "name": name,
+        "ref": ref_of(name),
+        "is_registered": True,
+        "label": name,
+        "version": 1,
+        "is_entry": not owners,
+        "owners": owners,
+        "listeners": sorted({target for _, _, target, _ in edges if target is not None}),
+        "type_name": None,
+    }

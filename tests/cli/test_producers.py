@@ -1,12 +1,68 @@
+import asyncio
+import base64
+import json
 import socket
+from collections.abc import Iterator
 from contextlib import closing
+from uuid import uuid4
 
+import aio_pika
 import pytest
+from redis import Redis
 
+from cnstra import DurableRunner
 from cnstra.cli.ending import CommandError, Exit
 from cnstra.cli.producers import Address, Order, produce, read_address
 from cnstra.errors import GraphError
-from cnstra.workers import StimulationJob
+from cnstra.stores import MemoryStore
+from cnstra.workers import BrokerWorker, StimulationJob, StopSignals
+from cnstra.workers.faststream import create_worker as create_faststream_worker
+from cnstra.workers.faststream.nats import JobSubject
+from cnstra.workers.faststream.rabbit import JobQueue
+from tests.durable.graphs import Graph, line, pass_on
+from tests.durable.waiting import until
+from tests.servers.nats import some_nats
+from tests.servers.rabbitmq import some_rabbitmq
+from tests.servers.redis import redis_url
+
+JOB = StimulationJob("c0", {"n": 7}, stimulation_id="one")
+
+
+@pytest.fixture(scope="module")
+def rabbitmq() -> Iterator[str]:
+    with some_rabbitmq() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def nats() -> Iterator[str]:
+    with some_nats() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[str]:
+    with redis_url() as url:
+        yield url
+
+
+@pytest.fixture
+def name() -> str:
+    """Return a name that no other test has."""
+    return f"q{uuid4().hex[:8]}"
+
+
+def runner_of(graph: Graph) -> DurableRunner:
+    return DurableRunner(graph.cns, graph.registry, MemoryStore(), max_active_runs=0)
+
+
+async def run_one(worker: BrokerWorker, graph: Graph) -> None:
+    """Let a worker run one job."""
+    signals = StopSignals(())
+    task = asyncio.create_task(worker.serve(signals=signals))
+    await until(lambda: bool(graph.ran) or task.done())
+    signals.request()
+    await task
 
 
 @pytest.mark.parametrize(
@@ -71,3 +127,60 @@ async def test_an_option_that_makes_no_sense_to_the_broker_is_refused() -> None:
 
     with pytest.raises(GraphError, match="priority"):
         await produce(address, Order(StimulationJob("a"), priority=-1))
+
+
+# ---- the brokers -----------------------------------------------------------------------------------------------
+
+
+async def test_a_job_for_a_queue_of_rabbitmq_is_run_by_a_worker_there(rabbitmq: str, name: str) -> None:
+    graph = line(pass_on)
+
+    job_id = await produce(read_address(f"faststream+{rabbitmq}", name), Order(JOB))
+    await run_one(create_faststream_worker(JobQueue(name), runner_of(graph), broker=rabbitmq), graph)
+
+    assert job_id == "one"
+    assert graph.ran == ["n0:7"]
+
+
+async def test_a_job_for_a_subject_of_nats_is_run_by_a_worker_there(nats: str, name: str) -> None:
+    graph = line(pass_on)
+
+    job_id = await produce(read_address(f"faststream+{nats}?stream={name}", f"{name}.jobs"), Order(JOB))
+    place = JobSubject(f"{name}.jobs", stream=name)
+    await run_one(create_faststream_worker(place, runner_of(graph), broker=nats), graph)
+
+    assert job_id == "one"
+    assert graph.ran == ["n0:7"]
+
+
+async def test_a_job_for_celery_is_a_message_in_its_queue(redis: str, rabbitmq: str, name: str) -> None:
+    for url in (redis, rabbitmq):
+        assert await produce(read_address(f"celery+{url}", name), Order(JOB, delay=60.0, priority=3)) == "one"
+
+    with Redis.from_url(redis, decode_responses=True) as client:
+        keys = client.keys(f"{name}*")  # of Kombu, one for each priority
+        messages = [json.loads(message) for key in keys for message in client.lrange(key, 0, -1)]
+        client.delete(*keys)
+    async with await aio_pika.connect(rabbitmq) as connection, connection.channel() as channel:
+        queue = await channel.get_queue(name)
+        other = await queue.get(no_ack=True)
+        await queue.delete()
+
+    assert [message["headers"]["id"] for message in messages] == ["one"]
+    assert json.loads(json.loads(base64.b64decode(messages[0]["body"]))[0][0]) == JOB.to_dict()
+    assert other is not None
+    assert (other.headers["id"], other.priority) == ("one", 3)
+    assert other.headers["eta"] is not None
+
+
+async def test_a_subject_of_nats_is_in_a_stream() -> None:
+    with pytest.raises(CommandError, match="which stream has the subject"):
+        await produce(read_address("faststream+nats://127.0.0.1:1", "jobs"), Order(JOB))
+
+
+@pytest.mark.parametrize("order", [Order(JOB, delay=1.0), Order(JOB, priority=1)])
+async def test_an_option_that_the_broker_does_not_have_is_refused(order: Order) -> None:
+    option = "delay" if order.delay else "priority"
+
+    with pytest.raises(CommandError, match=f"faststream has no --{option}; leave it out"):
+        await produce(read_address("faststream+amqp://127.0.0.1:1", "jobs"), order)

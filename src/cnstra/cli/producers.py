@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias, final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from cnstra.cli.ending import CommandError, Exit
 from cnstra.errors import CNSError
 from cnstra.workers.job import StimulationJob
 from cnstra.workers.judging import text_of
+
+if TYPE_CHECKING:
+    from cnstra.workers.faststream.ports import BrokerT, Place
 
 __all__ = ["Address", "Order", "produce", "read_address"]
 
@@ -147,11 +150,69 @@ async def _to_bullmq(address: Address, order: Order) -> str:
         return await enqueue(queue, order.job, delay=order.delay, priority=order.priority or 0)
 
 
+async def _to_faststream(address: Address, order: Order) -> str:
+    asked = address.parameters
+    if address.url.startswith("nats"):
+        from cnstra.workers.faststream.nats import JobSubject  # noqa: PLC0415 - the same
+
+        if "stream" not in asked:
+            raise CommandError("which stream has the subject? say so in the address: ?queue=SUBJECT&stream=STREAM")
+        return await _publish(JobSubject(address.queue, stream=asked["stream"]), address.url, order.job)
+    from cnstra.workers.faststream.rabbit import JobQueue  # noqa: PLC0415 - the same
+
+    kind: Literal["quorum", "classic"] = "classic" if asked.get("kind") == "classic" else "quorum"
+    return await _publish(JobQueue(address.queue, kind=kind), address.url, order.job)
+
+
+async def _publish(place: Place[BrokerT], url: str, job: StimulationJob) -> str:
+    from cnstra.workers.faststream import enqueue_job  # noqa: PLC0415 - the same
+
+    broker = place.connect(url)
+    try:
+        return await enqueue_job(broker, job, to=place)
+    finally:
+        await broker.stop()
+
+
+async def _to_celery(address: Address, order: Order) -> str:
+    from cnstra.workers.celery import TASK_NAME, enqueue_job  # noqa: PLC0415 - the same
+    from cnstra.workers.celery.client import Celery  # noqa: PLC0415 - the same
+
+    def send() -> str:
+        task = address.parameters.get("task", TASK_NAME)
+        with Celery(broker=address.url, set_as_current=False) as app:
+            result = enqueue_job(
+                app,
+                order.job,
+                task=task,
+                countdown=order.delay or None,
+                queue=address.queue,
+                priority=order.priority,
+                retry=False,  # whoever has called may call again
+            )
+            return str(result.id)
+
+    return await asyncio.to_thread(send)
+
+
 _PRODUCERS: Final[Mapping[str, Producer]] = {
     "bullmq": Producer(
         _to_bullmq,
         frozenset({"redis", "rediss", "unix"}),
         "bullmq+redis://localhost:6379/0?queue=imports",
         parameters=frozenset({"prefix"}),
+    ),
+    "celery": Producer(
+        _to_celery,
+        frozenset({"amqp", "amqps", "redis", "rediss"}),
+        "celery+amqp://localhost:5672?queue=celery",
+        parameters=frozenset({"task"}),
+    ),
+    "faststream": Producer(
+        _to_faststream,
+        frozenset({"amqp", "amqps", "nats", "tls"}),
+        "faststream+amqp://localhost:5672?queue=imports",
+        has=frozenset(),
+        parameters=frozenset({"stream", "kind"}),
     ),
 }

@@ -2,14 +2,14 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, TypeAlias
 from uuid import uuid4
 
 import aio_pika
 import nats
-from aio_pika.abc import AbstractRobustChannel
+from aio_pika.abc import AbstractChannel, AbstractQueue
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
@@ -18,10 +18,8 @@ from cnstra.persist.ports import Store
 from cnstra.workers import StopSignals, stimulation_job
 from cnstra.workers.faststream import create_worker
 from cnstra.workers.faststream.nats import JobSubject
-from cnstra.workers.faststream.nats_line import JOB_ID
-from cnstra.workers.faststream.nats_line import REASON as NATS_REASON
+from cnstra.workers.faststream.nats_line import JOB_ID, REASON
 from cnstra.workers.faststream.rabbit import JobQueue
-from cnstra.workers.faststream.rabbit_line import REASON as RABBIT_REASON
 from tests.durable.graphs import Graph, line, pass_on
 
 Dead: TypeAlias = dict[str | None, tuple[str, bytes]]
@@ -38,11 +36,15 @@ class Board(Protocol):
         """Return what a worker process is told of the place."""
         ...
 
-    async def put(self, data: bytes, job_id: str | None = "a") -> None:
+    async def put(self, *jobs: bytes, job_ids: Sequence[str | None] = ("a",)) -> None:
         """Put there whatever somebody may put there."""
 
     async def left(self) -> int:
         """Return how many jobs wait there; those that a worker has are counted by NATS alone."""
+        ...
+
+    async def count_dead(self) -> int:
+        """Return how many dead letters there are."""
         ...
 
     async def dead(self) -> Dead:
@@ -63,13 +65,20 @@ class NatsBoard:
     def options(self) -> dict[str, Any]:
         return {"broker": "nats", "url": self.url, "name": self.place.stream, "ack_wait": self.ack_wait}
 
-    async def put(self, data: bytes, job_id: str | None = "a") -> None:
+    async def put(self, *jobs: bytes, job_ids: Sequence[str | None] = ("a",)) -> None:
         await self.place._declare_streams(self.jetstream)
-        await self.jetstream.publish(self.place.subject, data, headers={JOB_ID: job_id} if job_id else None)
+        for data, job_id in zip(jobs, job_ids, strict=True):
+            await self.jetstream.publish(self.place.subject, data, headers={JOB_ID: job_id} if job_id else None)
 
     async def left(self) -> int:
+        return await self._count(self.place.stream)
+
+    async def count_dead(self) -> int:
+        return await self._count(f"{self.place.stream}-dead")
+
+    async def _count(self, stream: str) -> int:
         try:
-            return (await self.jetstream.stream_info(self.place.stream)).state.messages
+            return (await self.jetstream.stream_info(stream)).state.messages
         except NotFoundError:
             return 0
 
@@ -78,45 +87,53 @@ class NatsBoard:
         state = (await self.jetstream.stream_info(stream)).state
         letters = [await self.jetstream.get_msg(stream, state.first_seq + n) for n in range(state.messages)]
         return {
-            (one.headers or {}).get(JOB_ID): ((one.headers or {}).get(NATS_REASON, ""), one.data or b"")
-            for one in letters
+            (one.headers or {}).get(JOB_ID): ((one.headers or {}).get(REASON, ""), one.data or b"") for one in letters
         }
 
 
 class RabbitBoard:
-    """A queue of its own."""
+    """A queue of its own; each look at it has its own connection, so that it stands what the server goes through."""
 
-    def __init__(self, url: str, channel: AbstractRobustChannel, kind: Any = "quorum") -> None:
+    def __init__(self, url: str, kind: Any = "quorum") -> None:
         self.url = url
         self.kind = kind
         self.place = JobQueue(f"q-{uuid4().hex[:8]}", kind=kind)
-        self.channel = channel
 
     def options(self) -> dict[str, Any]:
         return {"broker": "rabbitmq", "url": self.url, "name": self.place.name, "kind": self.kind}
 
-    async def put(self, data: bytes, job_id: str | None = "a") -> None:
-        await self._queue(self.place.name)
-        message = aio_pika.Message(data, message_id=job_id, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
-        await self.channel.default_exchange.publish(message, self.place.name)
+    async def put(self, *jobs: bytes, job_ids: Sequence[str | None] = ("a",)) -> None:
+        async with self._channel() as channel:
+            await self._queue(channel, self.place.name)
+            for data, job_id in zip(jobs, job_ids, strict=True):
+                message = aio_pika.Message(data, message_id=job_id, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
+                await channel.default_exchange.publish(message, self.place.name)
 
     async def left(self) -> int:
         return await self.waiting(self.place.name)
 
     async def waiting(self, name: str) -> int:
         """Return how many messages wait in a queue."""
-        return (await self._queue(name)).declaration_result.message_count or 0
+        async with self._channel() as channel:
+            return (await self._queue(channel, name)).declaration_result.message_count or 0
+
+    async def count_dead(self) -> int:
+        return await self.waiting(self.place.dead_letters)
 
     async def dead(self) -> Dead:
-        queue = await self._queue(self.place.dead_letters)
         letters = []
-        while (letter := await queue.get(fail=False)) is not None:
-            letters.append(letter)
-        for letter in letters:
-            await letter.nack()
-        return {one.message_id: (str(one.headers.get(RABBIT_REASON, "")), one.body) for one in letters}
+        async with self._channel() as channel:  # when it is closed, they go back
+            queue = await self._queue(channel, self.place.dead_letters)
+            while (letter := await queue.get(fail=False, timeout=30.0)) is not None:
+                letters.append(letter)
+        return {one.message_id: (str(one.headers.get(REASON, "")), one.body) for one in letters}
 
-    async def _queue(self, name: str) -> Any:
+    @asynccontextmanager
+    async def _channel(self) -> AsyncIterator[AbstractChannel]:
+        async with await aio_pika.connect(self.url) as connection, connection.channel() as channel:
+            yield channel
+
+    async def _queue(self, channel: AbstractChannel, name: str) -> AbstractQueue:
         """Make a queue as the worker does, or find it."""
         if name == self.place.name:
             arguments = self.place._arguments_to(self.place.dead_letters)
@@ -124,7 +141,7 @@ class RabbitBoard:
             arguments = {"x-queue-type": self.kind}
         else:
             arguments = self.place._arguments_to(self.place.name)
-        return await self.channel.declare_queue(name, durable=True, robust=False, arguments=arguments)
+        return await channel.declare_queue(name, durable=True, arguments=arguments)
 
 
 @asynccontextmanager
@@ -135,15 +152,6 @@ async def nats_board(url: str, **options: Any) -> AsyncIterator[NatsBoard]:
         yield NatsBoard(url, client.jetstream(timeout=30.0), **options)
     finally:
         await client.close()
-
-
-@asynccontextmanager
-async def rabbit_board(url: str, **options: Any) -> AsyncIterator[RabbitBoard]:
-    """Open a queue of its own, on a connection that outlives the server."""
-    async with await aio_pika.connect_robust(url, reconnect_interval=0.2) as connection:
-        channel = await connection.channel()
-        assert isinstance(channel, AbstractRobustChannel)
-        yield RabbitBoard(url, channel, **options)
 
 
 async def _ignore(error: Exception) -> None: ...

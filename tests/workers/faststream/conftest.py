@@ -1,11 +1,13 @@
 """What the tests on FastStream's brokers share: a NATS, a RabbitMQ, and places for jobs on them."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
 from tests.servers.nats import nats_server
-from tests.workers.faststream.boards import Board, NatsBoard, RabbitBoard, nats_board, rabbit_board
+from tests.workers.faststream.boards import Board, NatsBoard, RabbitBoard, nats_board
 
 BOARDS = ["nats", "rabbitmq"]
 
@@ -24,16 +26,21 @@ async def nats_place(nats_url: str) -> AsyncIterator[NatsBoard]:
 
 
 @pytest.fixture
-async def rabbit_place(rabbitmq_url: str) -> AsyncIterator[RabbitBoard]:
-    async with rabbit_board(rabbitmq_url) as board:
-        yield board
+def rabbit_place(rabbitmq_url: str) -> RabbitBoard:
+    return RabbitBoard(rabbitmq_url)
 
 
 @pytest.fixture(params=BOARDS)
 async def board(request: pytest.FixtureRequest) -> AsyncIterator[Board]:
-    if request.param == "nats":
-        async with nats_board(request.getfixturevalue("nats_url")) as subject:
+    async with board_of(request.param, request.getfixturevalue(f"{request.param}_url")) as board:
+        yield board
+
+
+@asynccontextmanager
+async def board_of(broker: str, url: str, **options: Any) -> AsyncIterator[Board]:
+    """Open a place on ``nats``, ``rabbitmq`` or ``rabbitmq classic``; *options* are those of a `NatsBoard`."""
+    if broker == "nats":
+        async with nats_board(url, **options) as subject:
             yield subject
     else:
-        async with rabbit_board(request.getfixturevalue("rabbitmq_url")) as queue:
-            yield queue
+        yield RabbitBoard(url, "classic" if broker.endswith("classic") else "quorum")

@@ -55,7 +55,7 @@ async def test_a_job_that_has_failed_too_often_is_with_the_dead_letters_and_its_
     graph = line(pass_on, Switch())
     await board.put(job())
     async with worker(board, graph, MemoryStore(), policy=RetryPolicy(max_attempts=2, first_delay=0.01)):
-        await until(board.dead)
+        await until(board.count_dead)
     reason, body = (await board.dead())["a"]
 
     assert graph.ran == ["n0:1", "n1:1", "n1:1"]
@@ -69,9 +69,9 @@ async def test_a_dead_job_that_somebody_puts_back_goes_on_where_it_failed(board:
     graph, store = line(pass_on, switch, pass_on), MemoryStore()
     await board.put(job())
     async with worker(board, graph, store, policy=RetryPolicy(max_attempts=1)):
-        await until(board.dead)
+        await until(board.count_dead)
         switch.on = False
-        await board.put((await board.dead())["a"][1], "a")
+        await board.put((await board.dead())["a"][1])
         await until_completed(store)
 
     assert graph.ran == ["n0:1", "n1:1", "n1:1", "n2:1"]
@@ -100,10 +100,9 @@ GOOD = {"collateralName": "c0", "payload": {"n": 1}}
 async def test_what_is_no_job_of_this_worker_is_dead_at_once(board: Board, data: Any, told: str) -> None:
     graph, store = line(pass_on), MemoryStore()
     body = (data if isinstance(data, str) else json.dumps(data)).encode()
-    await board.put(body, "bad")
-    await board.put(job(2), "good")
+    await board.put(body, job(2), job_ids=["bad", "good"])
     async with worker(board, graph, store):
-        await until(board.dead)
+        await until(board.count_dead)
         await until_completed(store, "good")
     reason, kept = (await board.dead())["bad"]
 
@@ -117,7 +116,7 @@ async def test_a_reason_that_no_header_could_have_is_told_as_far_as_it_goes(boar
     body = json.dumps({**GOOD, "collateralName": "näme\r\n" + "x" * 5000}).encode()
     await board.put(body)
     async with worker(board, line(pass_on), MemoryStore()):
-        await until(board.dead)
+        await until(board.count_dead)
 
     assert 100 < len((await board.dead())["a"][0]) <= 1000
 
@@ -176,12 +175,12 @@ async def test_jobs_that_were_taken_and_not_begun_are_given_back(board: Board) -
         await asyncio.Event().wait()
 
     busy, other, store = line(hold), line(pass_on), MemoryStore()
-    for number in range(6):
-        await board.put(job(number), f"job-{number}")
+    names = [f"job-{number}" for number in range(6)]
+    await board.put(*[job(number) for number in range(6)], job_ids=names)
     async with worker(board, busy, store, concurrency=2):
         await until(lambda: len(busy.ran) == 2)
     async with worker(board, other, store):
-        await until_completed(store, *[f"job-{number}" for number in range(6)])
+        await until_completed(store, *names)
 
     assert sorted(other.ran) == [f"n0:{number}" for number in range(6)]
     assert await board.left() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from nats.js import JetStreamContext
 
 __all__ = ["JobSubject"]
+
+logger = logging.getLogger("cnstra")
 
 _FOR_EVER = -1
 _DUPLICATES = 120.0
@@ -93,7 +96,9 @@ class JobSubject:
 
     def connect(self, url: str) -> NatsBroker:
         """Return a broker that stands any number of outages, not connected yet."""
-        return NatsBroker(url, max_reconnect_attempts=_FOR_EVER, reconnect_time_wait=1)
+        return NatsBroker(
+            url, max_reconnect_attempts=_FOR_EVER, reconnect_time_wait=1, logger=logger, log_level=logging.DEBUG
+        )
 
     def line(self, broker: NatsBroker, *, concurrency: int = 10) -> SubjectLine:  # noqa: ARG002 - jobs come one by one
         """Return a line to this subject, not open yet; see `Place`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias, final
 
@@ -21,10 +22,13 @@ from cnstra.workers.job import JOB_NAME
 
 __all__ = ["JobQueue", "Kind"]
 
+logger = logging.getLogger("cnstra")
+
 Kind: TypeAlias = Literal["quorum", "classic"]
 """What a queue is made as."""
 
 _RECONNECT: Final = 0.5
+_TIMEOUT: Final = 30.0
 
 
 @final
@@ -63,7 +67,7 @@ class JobQueue:
 
     def connect(self, url: str) -> RabbitBroker:
         """Return a broker that stands any number of outages, not connected yet."""
-        return RabbitBroker(url, reconnect_interval=_RECONNECT)
+        return RabbitBroker(url, reconnect_interval=_RECONNECT, logger=logger, log_level=logging.DEBUG)
 
     def line(self, broker: RabbitBroker, *, concurrency: int = 10) -> QueueLine:
         """Return a line to this queue, not open yet; see `Place`."""
@@ -81,6 +85,7 @@ class JobQueue:
 
         Raises:
             PublishError: If there is no such queue.
+            TimeoutError: If the broker does not confirm it within half a minute; it may have it all the same.
         """
         await broker.connect()
         if self._declare:
@@ -92,7 +97,7 @@ class JobQueue:
             content_type="application/json",
             delivery_mode=DeliveryMode.PERSISTENT,
         )
-        confirmed: object = await broker.publish(message, self.name)
+        confirmed: object = await broker.publish(message, self.name, timeout=_TIMEOUT)
         if isinstance(confirmed, DeliveredMessage):  # it came back
             raise PublishError(confirmed, confirmed.delivery)
 

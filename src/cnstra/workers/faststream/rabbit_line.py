@@ -77,16 +77,14 @@ class QueueLine:
             no_reply=True,
         )
         self._channel: AbstractChannel | None = None
+        self._opening = asyncio.Lock()
         self._made: set[str] = set()
         self._messages: AsyncIterator[RabbitMessage] | None = None
 
     async def open(self) -> None:
         """Make what is not there; see `Line`."""
-        connection = await self._broker.connect()
-        if self._channel is None:
-            self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         try:
-            await self._make(self._dead_letters, self._own_arguments)
+            await self._make(await self._open_channel(), self._dead_letters, self._own_arguments)
             if not self._subscriber.running:
                 await self._subscriber.start()
         except ChannelPreconditionFailed as error:
@@ -136,9 +134,7 @@ class QueueLine:
     async def close(self) -> None:
         """Close the channel of the answers; see `Line`."""
         if self._channel is not None:
-            with suppress(*_TROUBLE):
-                await self._channel.close()
-            self._channel = None
+            await self._discard(self._channel)
 
     # ---- moving jobs -----------------------------------------------------------------------------------------
 
@@ -160,21 +156,37 @@ class QueueLine:
 
     async def _move(self, message: RabbitMessage, copy: Message, name: str, arguments: Mapping[str, Any]) -> None:
         """Publish a message to another queue, and acknowledge it when the broker has it there."""
-        assert self._channel is not None  # noqa: S101 - for the type checker
-        async with asyncio.timeout(_TIMEOUT):
-            if name not in self._made:
-                await self._make(name, arguments)
-            try:
-                await self._channel.default_exchange.publish(copy, name)
-            except AMQPError:
-                self._made.discard(name)  # somebody may have deleted it
-                raise
+        channel = await self._open_channel()
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                if name not in self._made:
+                    await self._make(channel, name, arguments)
+                await channel.default_exchange.publish(copy, name)
+        except _TROUBLE:  # on a channel that has lost one confirmation, the others wait behind it for ever
+            await self._discard(channel)
+            raise
         await message.ack()
 
-    async def _make(self, name: str, arguments: Mapping[str, Any]) -> None:
-        assert self._channel is not None  # noqa: S101 - for the type checker
-        await self._channel.declare_queue(name, durable=True, arguments=dict(arguments))
+    async def _make(self, channel: AbstractChannel, name: str, arguments: Mapping[str, Any]) -> None:
+        await channel.declare_queue(name, durable=True, arguments=dict(arguments))
         self._made.add(name)
+
+    async def _open_channel(self) -> AbstractChannel:
+        """Return the channel of the answers, which confirms what is published, and sends back what has no queue."""
+        async with self._opening:
+            if self._channel is None:
+                connection = await self._broker.connect()
+                async with asyncio.timeout(_TIMEOUT):
+                    self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+            return self._channel
+
+    async def _discard(self, channel: AbstractChannel) -> None:
+        if self._channel is channel:
+            self._channel = None
+            self._made.clear()
+        with suppress(*_TROUBLE):
+            async with asyncio.timeout(_PAUSE):
+                await channel.close()
 
     async def _return(self, message: RabbitMessage) -> None:
         """Have a job delivered again whose answer has failed; with a connection that is gone it is anyway."""

@@ -92,6 +92,7 @@ class LineSource:
                 opening.cancel()
                 await asyncio.wait([opening])
         if not opening.cancelled() and opening.result():
+            logger.info("this worker takes jobs")
             self.ready.set()
             await self._polled.run()
 

@@ -43,7 +43,7 @@ from cnstra.errors import (
 )
 
 if TYPE_CHECKING:
-    from cnstra.durable import DurableRun, DurableRunner
+    from cnstra.durable import DurableRun, DurableRunner, RetryPolicy
     from cnstra.persist import CNSPersistOptionsRegistry, NeuronEntry, ProgressSerializer, create_persist_registry
     from cnstra.stores import MemoryStore, SqliteStore, open_store
 
@@ -83,6 +83,7 @@ __all__ = [
     "ProgressSerializer",
     "RecordedFailure",
     "Response",
+    "RetryPolicy",
     "RunExists",
     "RunFinished",
     "RunNotFound",
@@ -116,6 +117,7 @@ _LAZY = {
     "MemoryStore": "cnstra.stores",
     "NeuronEntry": "cnstra.persist",
     "ProgressSerializer": "cnstra.persist",
+    "RetryPolicy": "cnstra.durable",
     "SqliteStore": "cnstra.stores",
     "create_persist_registry": "cnstra.persist",
     "open_store": "cnstra.stores",

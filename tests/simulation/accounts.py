@@ -78,7 +78,7 @@ class RunAccount:
         if run.fence <= self._fence:
             self._violate(f"given to {process.name} under fence {run.fence}, and it had {self._fence}")
         if forgives:
-            self.frontier = {ordinal: row._replace(failure=None) for ordinal, row in self.frontier.items()}
+            self._renew()
         if {row.ordinal: row for row in state.tasks} != self.frontier:
             self._violate(f"the frontier is {sorted(self.frontier)}, and it is given out with {state.tasks}")
         if dict(state.contexts) != self.contexts:
@@ -149,9 +149,15 @@ class RunAccount:
             self._remove(ordinal, is_settled=bool(delta.history))
         self._remember(delta.contexts)
         if delta.ended is not None:
+            if delta.ended.delay is not None:
+                self._world.counts["attempts followed by another"] += 1
+                self._renew()
             self._end(delta.ended.status)
             if delta.ended.status in {"failed", "aborted"} and not self.frontier:
                 self._violate(f"{delta.ended.status}, and nothing is left")
+
+    def _renew(self) -> None:
+        self.frontier = {ordinal: row._replace(failure=None) for ordinal, row in self.frontier.items()}
 
     def _remove(self, ordinal: int, *, is_settled: bool) -> None:
         if self.frontier.pop(ordinal, None) is None:

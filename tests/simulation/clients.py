@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, final
 
-from cnstra import DurableRunner, StimulationAborted, StimulationFailed
+from cnstra import DurableRunner, RetryPolicy, StimulationAborted, StimulationFailed
 from cnstra.errors import CNSError, RunNotFound, RunNotReady, StoreError
 from cnstra.persist.settling import poisoned
 from tests.simulation.accounts import RunAccount
@@ -165,6 +165,7 @@ async def _ask(runner: DurableRunner, order: OrderInHand) -> DurableRun:
         stimulation_id=order.run_id,
         delay=wanted.enqueued,
         priority=wanted.priority,
+        retry=None if wanted.tries is None else RetryPolicy(max_attempts=wanted.tries, first_delay=0.2),
         durability=wanted.durability,
         volume=wanted.volume,
         concurrency=wanted.concurrency,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from cnstra.persist.records import Durability, Volume
@@ -31,7 +33,7 @@ def plan_of(seed: int) -> Plan:
         calm_from=calm_from,
         weather=_weather(dice, lease),
         seats=seats,
-        orders=tuple(_order(dice, seats, calm_from) for _ in range(dice.choice((1, 1, 2, 2, 3)))),
+        orders=_with_tries(seed, [_order(dice, seats, calm_from) for _ in range(dice.choice((1, 1, 2, 2, 3)))]),
         mishaps=tuple(_mishap(dice, len(seats), lease, calm_from) for _ in range(dice.choice((0, 1, 1, 2, 2, 3, 5)))),
         darknesses=_darknesses(dice, len(seats), lease, calm_from),
     )
@@ -81,6 +83,12 @@ def _order(dice: random.Random, seats: tuple[Seat, ...], calm_from: float) -> Or
         enqueued=dice.choice((0.0, 0.0, dice.uniform(0.0, calm_from))) if dice.random() < 0.3 else None,
         priority=dice.choice((0, 0, 1, 2)),
     )
+
+
+def _with_tries(seed: int, orders: Sequence[Order]) -> tuple[Order, ...]:
+    """Give some of the orders a policy; by dice of its own, so that the rest of a schedule is what it always was."""
+    dice = random.Random(f"tries {seed}")
+    return tuple(replace(order, tries=dice.choice((None, 1, 2, 3))) for order in orders)
 
 
 def _mishap(dice: random.Random, seats: int, lease: float, calm_from: float) -> Mishap:

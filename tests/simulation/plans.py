@@ -60,6 +60,7 @@ class Order:
         resumes: Whether it is retried after that.
         enqueued: It is left to any worker, with that delay; ``None``: it is started where it is asked for.
         priority: Of the run, if it is enqueued.
+        tries: How often it may be started by its policy, if it is enqueued; ``None``: it has no policy.
     """
 
     shape: int
@@ -72,6 +73,7 @@ class Order:
     resumes: bool = False
     enqueued: float | None = None
     priority: int = 0
+    tries: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,9 @@ def _judge_run(world: World, order: OrderInHand) -> None:
     if run.status == "failed" and order.order.aborted is not None and order.shape.heals:
         return
     require(run.status == wanted, f"it is {run.status}, and had to be {wanted}")
+    if run.status == "failed" and order.order.enqueued is not None:
+        tries = order.order.tries or 1
+        require(run.starts >= tries or "PoisonRun" in str(run.error), f"it was given up after {run.starts} starts")
     found = _outcome(run.status, done, frontier, order)
     if order.order.volume == "full":
         require(found.done == expected.done, f"it did {found.done}, and had to do {expected.done}")

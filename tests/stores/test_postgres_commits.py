@@ -129,7 +129,7 @@ async def test_a_full_delta_is_read_back_whole(store: PostgresStore) -> None:
     delta = full_delta(first, 1)
     delta.next_task = delta.next_signal = 2
 
-    assert set(Batch([delta]).names) == set(PARTS) - {"removed", "dropped", "ended", "attempts"}
+    assert set(Batch([delta]).names) == set(PARTS) - {"removed", "dropped", "ended", "attempts", "renewed"}
     assert await store.commit([delta]) == [True]
 
     [taken] = await store.claim("", "other", dead=["worker"], limit=1)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from psycopg import sql
 
+from cnstra.persist.delta import Ended
 from cnstra.persist.records import RunFilter
 from cnstra.stores import PostgresStore
 from cnstra.stores.postgres import admission, claims, loading, ownership, reads, removal
@@ -142,14 +143,20 @@ async def test_a_query_reads_no_more_than_it_needs(store: PostgresStore, text: s
 
 
 @pytest.mark.parametrize("is_single", [True, False])
-async def test_a_commit_finds_every_row_by_its_key(store: PostgresStore, *, is_single: bool) -> None:
-    state = await admitted(store, new_run(f"mine {is_single}"))
-    delta = hop(state, ended=COMPLETED)
+@pytest.mark.parametrize(
+    ("ended", "missing"),
+    [(COMPLETED, {"tasks", "renewed"}), (Ended("pending", "failed", BOOM, 60.0), {"tasks", "failures"})],
+    ids=["that ends", "tried again"],
+)
+async def test_a_commit_finds_every_row_by_its_key(
+    store: PostgresStore, ended: Ended, missing: set[str], *, is_single: bool
+) -> None:
+    state = await admitted(store, new_run(f"mine {is_single} {ended.status}"))
+    delta = hop(state, ended=ended)
     delta.failures, delta.dropped = {5: BOOM}, [6]
     delta.contexts, delta.hops = {"a": b"1"}, {"a": 1}
     batch = Batch([delta])
-    missing = set(PARTS) - set(batch.names)
-    assert missing == {"tasks"}  # and that one only adds
+    assert set(PARTS) - set(batch.names) == missing  # and "tasks" only adds
 
     rows = [batch._moves, *(batch._rows[name] for name in batch.names)]
     columns = [column[0] if is_single else list(column) for part in rows for column in zip(*part, strict=True)]

@@ -17,9 +17,17 @@ from tests.stores.redis_stores import open_redis_store
 
 IDS: Final = [f"run-{n}" for n in range(6)]
 WORKERS: Final = ["one", "two", "three"]
+DUE: Final = [None, None, 1.5, 9e9]
 STATUSES: Final = get_args(RunStatus)
 VOLUMES: Final = get_args(Volume)
-ENDS: Final = [COMPLETED, FAILED, Ended("pending", "interrupted"), Ended("aborted", "aborted", BOOM)]
+ENDS: Final = [
+    COMPLETED,
+    FAILED,
+    Ended("pending", "interrupted"),
+    Ended("aborted", "aborted", BOOM),
+    Ended("pending", "failed", BOOM, 0.0),
+    Ended("pending", "failed", BOOM, 1e6),
+]
 
 
 @final
@@ -51,7 +59,7 @@ class Pair:
                 self._dice.choice(IDS), tasks=self._dice.randrange(2 if volume == "progress" else 3), volume=volume
             ),
             priority=self._dice.randrange(-2, 3),
-            due_at=self._dice.choice([None, None, 1.5, 9e9]),
+            due_at=self._dice.choice(DUE),
             contexts=self._dice.choice([{}, {"card": b"7"}]),
             reserved=self._dice.choice([0, 5]),
         )
@@ -187,7 +195,8 @@ class Pair:
 
 
 def _timeless(run: RunRecord) -> RunRecord:
-    return replace(run, created_at=0, updated_at=0, ended_at=run.ended_at and 0)
+    due_at = run.due_at if run.due_at in DUE else 0  # that of a run that is tried again is reckoned from the clock
+    return replace(run, created_at=0, updated_at=0, ended_at=run.ended_at and 0, due_at=due_at)
 
 
 def _bare(stored: StoredTask) -> StoredTask:

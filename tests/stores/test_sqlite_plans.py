@@ -9,6 +9,7 @@ import pytest
 from cnstra.persist.records import RunFilter
 from cnstra.stores import SqliteStore
 from cnstra.stores.sqlite import batch, claims, commits, ending, listing, removal, schedule
+from cnstra.stores.sqlite.rows import span
 from cnstra.stores.sqlite.statements import ManyRows
 from cnstra.testing.building import admitted, hop, worker
 
@@ -152,3 +153,15 @@ async def test_a_commit_does_not_touch_the_indexes_of_the_runs(sqlite_store: Sql
 
     assert len(statements) == 8  # BEGIN, one for progress, signals, frontier, history and the frontier again, COMMIT
     assert not [text for text in statements if "cnstra_runs" in text]
+
+
+@pytest.mark.parametrize("runs", [1, 2, 24])
+async def test_tasks_that_are_tried_again_are_found_by_their_run(sqlite_store: SqliteStore, runs: int) -> None:
+    query = f"EXPLAIN QUERY PLAN {batch._RENEW_TASKS.texts[runs]}"
+
+    steps = await sqlite_store._writer.run(
+        lambda connection: connection.execute(query, [number for n in range(runs) for number in span(n)]).fetchall()
+    )
+
+    [step] = [text for *_, text in steps if "cnstra_frontier" in text]
+    assert step == "SEARCH cnstra_frontier USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"

@@ -90,6 +90,10 @@ class Stimulation(Turns):
     async def _wait(self) -> None:
         await self
 
+    def observe(self) -> None:
+        """Count as awaited: somebody else tells of a failure."""
+        self._observed = True
+
     def get_all_activation_tasks(self) -> list[ActivationTask]:
         """Return what is not settled: first what runs, then what waits, in the order in which it will start."""
         return [one.task for one in (*self._running_activations(), *self._waiting_activations())]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cnstra.durable.checkup import CheckReport, RunProblem
 from cnstra.durable.handles import DurableRun
 from cnstra.durable.numbers import RunnerStats
+from cnstra.durable.policy import RetryPolicy
 from cnstra.durable.retention import Keep, RetentionPolicy
 from cnstra.durable.runner import DurableRunner
 from cnstra.durable.views import RunInfo, RunPage, SignalInfo, TaskInfo
@@ -15,6 +16,7 @@ __all__ = [
     "DurableRunner",
     "Keep",
     "RetentionPolicy",
+    "RetryPolicy",
     "RunInfo",
     "RunPage",
     "RunProblem",

@@ -17,11 +17,13 @@ from cnstra.persist.records import ErrorRecord, RunStatus
 if TYPE_CHECKING:
     from cnstra.durable.handles import DurableRun
     from cnstra.durable.views import RunInfo
+    from cnstra.persist.records import RunState
 
 __all__ = ["HeldRuns"]
 
 _PAUSE: Final = 0.02
 _MAX_PAUSE: Final = 1.0
+_ENDED_EARLY: Final[Collection[RunStatus]] = ("failed", "aborted")
 _RETRIED: Final[Collection[RunStatus]] = ("failed", "aborted", "pending", "running")
 
 
@@ -41,7 +43,8 @@ class HeldRuns(StoredRuns):
     async def retry(self, stimulation_id: str) -> DurableRun:
         """Start a new attempt of a failed or aborted run from its frontier: what was done is not done again.
 
-        A run that waits, or whose worker is dead, is taken at once.
+        It starts here, and now; `requeue` leaves it to whoever has room. The policy of a run that was enqueued with one
+        has all its tries before it again. A run that waits, or whose worker is dead, is taken at once.
 
         Raises:
             RunNotFound: If there is no such run.
@@ -58,27 +61,48 @@ class HeldRuns(StoredRuns):
             raise RunNotReady(stimulation_id, info.status, "it is under way here; await it, or abort it first")
         if info.status == "completed":
             raise RunNotReady(stimulation_id, info.status, "there is nothing to retry; use clone() for a fresh run")
-        if info.status == "failed" and not info.outstanding and not is_poisoned(info):
-            raise RunNotReady(
-                stimulation_id, info.status, "only a listener failed, no task is left; use clone() for a fresh run"
-            )
+        _require_tasks(info)
         await self._require_fit(info)
-        dead = await self._worker.colleagues.dead_and_this()
         with self._worker.wary():
-            state = await self.store.take(
-                self.scope, stimulation_id, self._worker.worker_id, statuses=_RETRIED, dead=dead
-            )
-        if state is None:
-            info = await self._require(stimulation_id)
-            raise RunNotReady(
-                stimulation_id, info.status, f"worker {info.owner} holds it; wait for it, or abort it first"
-            )
+            state = await self._take(stimulation_id, _RETRIED)
         self._worker.require_lease()
         try:
             return self._worker.launcher.revive(state)
         except Exception as error:
             await self._worker.committer.drain()
             raise RunNotReady(stimulation_id, "failed", f"this code cannot resume it: {error}") from error
+
+    async def requeue(self, stimulation_id: str) -> DurableRun:
+        """Let any worker take up a failed or aborted run from its frontier, when it has room; nothing starts here.
+
+        What was done is not done again. The policy of the run has all its tries before it again.
+
+        Raises:
+            RunNotFound: If there is no such run.
+            RunNotReady: If it has not failed and was not aborted, or has nothing left to do.
+        """
+        self._worker.require_lease()
+        async with self._worker.ownership.taking(stimulation_id):
+            info = await self._require(stimulation_id)
+            if await self._is_under_way(info) or info.status not in _ENDED_EARLY:
+                raise RunNotReady(stimulation_id, info.status, "only one that has failed or was aborted is requeued")
+            _require_tasks(info)
+            # If this worker dies in between, the run is recovered like any other that it held.
+            with self._worker.wary():
+                state = await self._take(stimulation_id, _ENDED_EARLY)
+                await self.store.put_back(state.key, state.run.fence)
+        self._worker.poke()
+        return self._worker.outcomes.handle(stimulation_id, info.attempt_number)
+
+    async def _take(self, stimulation_id: str, statuses: Collection[RunStatus]) -> RunState:
+        dead = await self._worker.colleagues.dead_and_this()
+        state = await self.store.take(self.scope, stimulation_id, self._worker.worker_id, statuses=statuses, dead=dead)
+        if state is None:
+            info = await self._require(stimulation_id)
+            raise RunNotReady(
+                stimulation_id, info.status, f"worker {info.owner} holds it; wait for it, or abort it first"
+            )
+        return state
 
     async def _require_fit(self, info: RunInfo) -> None:
         """Refuse a run that this code cannot go on with, before anything of it is changed."""
@@ -174,6 +198,13 @@ class HeldRuns(StoredRuns):
     async def _delete(self, stimulation_id: str) -> bool:
         dead = await self._worker.colleagues.dead_and_this()
         return await self.store.delete(self.scope, stimulation_id, dead=dead)
+
+
+def _require_tasks(info: RunInfo) -> None:
+    if info.status == "failed" and not info.outstanding and not is_poisoned(info):
+        raise RunNotReady(
+            info.stimulation_id, info.status, "only a listener failed, no task is left; use clone() for a fresh run"
+        )
 
 
 def is_poisoned(info: RunInfo) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
+from random import Random
 from typing import TYPE_CHECKING, Any, final
 
 from cnstra.core.stimulation import Stimulation
@@ -14,6 +16,7 @@ from cnstra.durable.handles import DurableRun
 from cnstra.durable.naming import SubscriberNames
 from cnstra.durable.recorder import RunRecorder
 from cnstra.durable.resuming import Reviver
+from cnstra.durable.retries import Retries
 from cnstra.durable.stopping import stop
 from cnstra.errors import Fenced
 
@@ -57,16 +60,29 @@ class Launcher:
         committer: Writes what they do.
         live: Where they are while they are under way.
         accepts: Whether the worker may start runs.
+        outcome: Waits for the end of a stored run, wherever that is.
+        random: For the jitter of retries.
     """
 
-    def __init__(self, graph: Graph, committer: Committer, live: LiveRuns, accepts: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        committer: Committer,
+        live: LiveRuns,
+        accepts: Callable[[], bool],
+        *,
+        outcome: Callable[[str], Coroutine[Any, Any, None]],
+        random: Random,
+    ) -> None:
         self._cns = graph.cns
         self._names = graph.names
         self._committer = committer
         self._live = live
         self._accepts = accepts
+        self._outcome = outcome
+        self._random = random
         self._callers = graph.callers
-        self._reviver = Reviver(graph.cns, graph.names, committer, graph.callers)
+        self._reviver = Reviver(graph.cns, graph.names, committer, graph.callers, random)
         self._fitness = Fitness(graph.cns, graph.names.registry)
 
     def start(self, state: RunState, entry: Entry, stored: RunOptions, live: StimulationOptions) -> DurableRun | None:
@@ -78,7 +94,8 @@ class Launcher:
         Raises:
             Exception: What the caller's object could not be made for; the run is written as failed then.
         """
-        recorder = RunRecorder(self._names, self._committer, state, stored.durability, fresh=True)
+        retries = None if stored.retry is None else Retries(state.run, stored, self._random)  # one of a clone
+        recorder = RunRecorder(self._names, self._committer, state, stored.durability, fresh=True, retries=retries)
         if not self._accepts():
             recorder.release()
             return None
@@ -157,6 +174,7 @@ class Launcher:
             stop(earlier, Fenced(earlier.stimulation_id, earlier.fence))
         recorder.stimulation = stimulation
         stimulation.attach(recorder)
-        run = DurableRun(recorder.stimulation_id, recorder.attempt_number, stimulation)
+        outcome = partial(self._outcome, recorder.stimulation_id)
+        run = DurableRun(recorder.stimulation_id, recorder.attempt_number, stimulation, outcome, recorder)
         self._live.add(run, recorder)
         return run

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveRuns", "Start"]
 
-Start: TypeAlias = "asyncio.Future[asyncio.Future[None]]"
-"""Done when a run starts here; its result is done when that run ends, and raises what it raises."""
+Start: TypeAlias = "asyncio.Future[asyncio.Future[bool]]"
+"""Done when a run starts here; its result is done when that attempt ends, as `DurableRun.wait_for_attempt` tells."""
 
 
 @final
@@ -33,7 +33,9 @@ class LiveRuns:
         self._idle.clear()
         for start in self._awaited.pop(run.stimulation_id, ()):
             if not start.done():
-                outcome = asyncio.ensure_future(run.wait_until_complete())  # from now on it counts as awaited
+                if run.stimulation is not None:
+                    run.stimulation.observe()
+                outcome = asyncio.ensure_future(run.wait_for_attempt())
                 outcome.add_done_callback(_see)
                 start.set_result(outcome)
 
@@ -80,7 +82,7 @@ class LiveRuns:
                     del self._awaited[stimulation_id]
 
 
-def _see(outcome: asyncio.Future[None]) -> None:
+def _see(outcome: asyncio.Future[bool]) -> None:
     """Keep asyncio from calling a failure lost: who has waited for it may have been cancelled meanwhile."""
     if not outcome.cancelled():
         outcome.exception()

@@ -69,7 +69,7 @@ class Outcomes:
         while True:
             with self._live.awaiting(stimulation_id) as start:
                 live = self._live.get(stimulation_id)
-                if live is not None and await _is_ended(live.wait_until_complete()):
+                if live is not None and await _is_ended(live.wait_for_attempt()):
                     return None
                 try:
                     record = await self._store.get(self._scope, stimulation_id)
@@ -89,10 +89,9 @@ class Outcomes:
             pause = min(pause * 1.5, _MAX_PAUSE)
 
 
-async def _is_ended(outcome: Awaitable[None]) -> bool:
-    """Wait for a run that is under way here; ``False`` if this worker has lost it, and another one goes on with it."""
+async def _is_ended(attempt: Awaitable[bool]) -> bool:
+    """Wait for an attempt that is under way here; ``False`` if another one follows, here or at another worker."""
     try:
-        await outcome
+        return await attempt
     except StoreError:
         return False
-    return True

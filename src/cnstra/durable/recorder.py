@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Any, TypeAlias, final
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, final
 from cnstra.durable.failures import record_of
 from cnstra.durable.gathering import Pending, Sink, TaskHandle
 from cnstra.durable.naming import SubscriberNames, activation_prefix
+from cnstra.durable.retries import Retries
 from cnstra.durable.transacting import HopTransactions
 from cnstra.errors import PersistenceError, StimulationAborted, StimulationFailed
 from cnstra.persist.delta import Delta, Ended
@@ -69,10 +71,18 @@ class RunRecorder:
         pending: The delta that is being gathered, if there is one.
         latest: The delta that was gathered last, or is.
         broken: A write of this run was refused or has failed; nothing more is recorded.
+        is_retried: Whether it ended in a failure that another attempt follows.
     """
 
     def __init__(
-        self, names: SubscriberNames, sink: Sink, state: RunState, durability: Durability, *, fresh: bool = False
+        self,
+        names: SubscriberNames,
+        sink: Sink,
+        state: RunState,
+        durability: Durability,
+        *,
+        fresh: bool = False,
+        retries: Retries | None = None,
     ) -> None:
         self.stimulation_id = state.run.stimulation_id
         self.scope = state.run.scope
@@ -82,6 +92,7 @@ class RunRecorder:
         self.pending: Pending | None = None
         self.latest: Pending | None = None
         self.broken = False
+        self.is_retried = False
         self._names = names
         self._registry = names.registry
         self._sink = sink
@@ -97,8 +108,11 @@ class RunRecorder:
         self._counts_hops = False
         self._prefix = activation_prefix(self.scope, self.stimulation_id)
         self._references: dict[int, int] = {}
+        self._retries = retries
+        self._has_failed = False
         for task in state.tasks:
             self._refer(task.signal)
+            self._has_failed = self._has_failed or task.failure is not None
         self._ended = False
         self._transactions: HopTransactions | None = None
 
@@ -178,6 +192,7 @@ class RunRecorder:
             except PersistenceError:  # this value cannot be stored; the last one that could stays
                 changed = None
         delta.failures[handle.row.ordinal] = record
+        self._has_failed = True
         self._note(delta, handle, record, changed)
         return self._submit(pending, final=False)
 
@@ -188,7 +203,17 @@ class RunRecorder:
         self._ended = True
         pending = self._gather()
         pending.delta.ended = how_it_ended(outcome)
+        if self._has_failed and self._retries is not None:
+            delay = self._retries.delay_after(outcome)
+            if delay is not None:
+                pending.delta.ended = replace(pending.delta.ended, status="pending", delay=delay)
+                pending.add_waiter(self._be_retried)
         return self._submit(pending, final=True)
+
+    def _be_retried(self) -> None:
+        self.is_retried = True
+        if self.stimulation is not None:
+            self.stimulation.observe()  # its failure was told of, and is not the end
 
     def finished(self) -> None:
         """Take note that nothing more will come."""

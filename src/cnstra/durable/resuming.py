@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING, Any, final
 
 from cnstra.core.context import CNSStimulationContextStore
@@ -12,6 +13,7 @@ from cnstra.core.subscribers import Activation
 from cnstra.durable.failures import error_of
 from cnstra.durable.gathering import Sink
 from cnstra.durable.recorder import RunRecorder
+from cnstra.durable.retries import Retries
 from cnstra.durable.run_options import RunOptions
 from cnstra.errors import UnknownName
 from cnstra.persist.records import RunState, TaskRow
@@ -59,6 +61,7 @@ class Reviver:
 
     Args:
         callers: Makes the caller's object anew for each resumed run.
+        random: For the jitter of retries.
     """
 
     def __init__(
@@ -67,12 +70,14 @@ class Reviver:
         names: SubscriberNames,
         sink: Sink,
         callers: CallersContext,
+        random: Random,
     ) -> None:
         self._cns = cns
         self._names = names
         self._registry = names.registry
         self._sink = sink
         self._callers = callers
+        self._random = random
 
     def revive(self, state: RunState) -> Revival:
         """Return the run of *state*, ready to start.
@@ -87,7 +92,8 @@ class Reviver:
             for ordinal, row in state.signals.items()
         }
         run = Stimulation(self._cns, self._options(options, state))
-        recorder = RunRecorder(self._names, self._sink, state, options.durability)
+        retries = Retries(state.run, options, self._random)
+        recorder = RunRecorder(self._names, self._sink, state, options.durability, retries=retries)
         activations: list[Activation] = []
         failed: list[tuple[Activation, Exception]] = []
         for row in state.tasks:

@@ -38,6 +38,7 @@ class RunOptions:
         metadata: JSON data of the caller's.
         contexts: Neuron name to the JSON text of the context value that a fork begins with.
         entry_task: What a fork starts with, instead of everything that listens on its entry signals.
+        retry: The policy by which it is tried again, as `policy_data` writes it; ``None``: it is not.
     """
 
     durability: Durability = "hop"
@@ -48,6 +49,7 @@ class RunOptions:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     contexts: Mapping[str, str] = field(default_factory=dict)
     entry_task: EntryTask | None = None
+    retry: Mapping[str, Any] | None = None
 
     def encode(self) -> bytes:
         """Return JSON, without what is not given.

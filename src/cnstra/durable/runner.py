@@ -11,6 +11,7 @@ from cnstra.durable.contexts import CallersContext, ContextFactory
 from cnstra.durable.copying import CopiedRuns
 from cnstra.durable.launching import Graph
 from cnstra.durable.naming import SubscriberNames
+from cnstra.durable.policy import RetryPolicy
 from cnstra.durable.retention import DEFAULT_RETENTION, RetentionPolicy
 from cnstra.durable.settings import DEFAULT_MAX_ACTIVE_RUNS, DEFAULT_MAX_RECOVERIES, Settings
 from cnstra.durable.surroundings import REAL, Surroundings
@@ -64,6 +65,8 @@ class DurableRunner(CopiedRuns):
         retention: How long completed runs are kept, in seconds, or a `Keep` with an age and a count; or either by
             final status; ``None`` keeps everything.
         grace: Seconds that handlers get to settle when the runner closes.
+        retry: When runs that are enqueued are tried again if they fail, unless `enqueue` says otherwise; by default
+            they are not.
         stimulation_context: ``f(stimulation_id, metadata)``, or with a third parameter for the number of the attempt,
             makes the caller's object for runs that are resumed, or are started without one.
         handle_sigterm: Close on SIGTERM, if the program has no handler of its own, and end then.
@@ -90,6 +93,7 @@ class DurableRunner(CopiedRuns):
         poll: float | None = None,
         retention: RetentionPolicy = DEFAULT_RETENTION,
         grace: float = 10.0,
+        retry: RetryPolicy | None = None,
         stimulation_context: ContextFactory | None = None,
         handle_sigterm: bool = True,
         _surroundings: Surroundings = REAL,
@@ -118,7 +122,7 @@ class DurableRunner(CopiedRuns):
             settings=settings,
             surroundings=_surroundings,
         )
-        super().__init__(worker, graph, scope or "", durability, volume)
+        super().__init__(worker, graph, scope or "", durability, volume, retry=retry)
 
     @property
     def worker_id(self) -> str:
@@ -181,6 +185,7 @@ class DurableRunner(CopiedRuns):
             volume=self._volume,
             max_active_runs=0,
             retention=None,
+            retry=self._policy,
             stimulation_context=self._graph.callers.factory,
             handle_sigterm=False,
         )

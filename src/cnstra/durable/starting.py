@@ -11,6 +11,7 @@ from cnstra.durable.admission import Admission
 from cnstra.durable.arguments import Moment, checked_id, moment, one_of, seconds, whole
 from cnstra.durable.changing import HeldRuns
 from cnstra.durable.identity import new_stimulation_id
+from cnstra.durable.policy import RetryPolicy, policy_data
 from cnstra.durable.run_options import RunOptions, named_route
 from cnstra.errors import GraphError, RunExists, RunNotReady
 from cnstra.persist.records import Durability, Volume
@@ -39,10 +40,21 @@ class NewRuns(HeldRuns):
         scope: Which graph's runs.
         durability: Of runs that do not say.
         volume: Of runs that do not say.
+        retry: Of runs that are enqueued and do not say.
     """
 
-    def __init__(self, worker: Worker, graph: Graph, scope: str, durability: Durability, volume: Volume) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        graph: Graph,
+        scope: str,
+        durability: Durability,
+        volume: Volume,
+        *,
+        retry: RetryPolicy | None,
+    ) -> None:
         super().__init__(worker, graph, scope)
+        self._policy = _policy(retry)
         self._durability: Durability = one_of(durability, Durability, "durability")
         self._volume: Volume = one_of(volume, Volume, "volume")
         self._admission = Admission(graph.cns, graph.names, scope)
@@ -125,6 +137,7 @@ class NewRuns(HeldRuns):
         run_at: Moment | None = None,
         delay: float | None = None,
         priority: int = 0,
+        retry: RetryPolicy | Literal[False] | None = None,
         on_conflict: Literal["return", "raise"] = "return",
         durability: Durability | None = None,
         volume: Volume | None = None,
@@ -142,6 +155,8 @@ class NewRuns(HeldRuns):
             run_at: Not before then: a `datetime` with a time zone, or seconds since the epoch, by the store's clock.
             delay: Not before so many seconds from now; instead of *run_at*.
             priority: Among runs that wait, those of a higher priority are picked up first, and then the oldest.
+            retry: When it is tried again if it fails; the runner's policy unless given, and ``False`` for never. It is
+                stored with the run, so that every worker goes by it.
             on_conflict: What to do if a run of this id is stored: give that run back, or raise.
             durability: As in `stimulate`, like all that follows.
             volume: Instead of the runner's.
@@ -152,7 +167,7 @@ class NewRuns(HeldRuns):
             metadata: JSON data that is stored with the run.
 
         Raises:
-            GraphError: If *run_at*, *delay* or *priority* make no sense.
+            GraphError: If *run_at*, *delay*, *priority* or *retry* make no sense.
             UnknownName: If something that the run can reach has no name in the registry.
             PayloadError: If the payload or the metadata cannot be stored unchanged.
             RunExists: If there is a run of this id, and *on_conflict* is ``"raise"``.
@@ -169,6 +184,9 @@ class NewRuns(HeldRuns):
             afferent_path=afferent_path,
             metadata=metadata,
         )
+        policy = self._policy if retry is None else _policy(retry or None)
+        if policy is not None:
+            options = replace(options, retry=policy_data(policy))
         new = replace(
             self._admission.new_run(entry, id_of(stimulation_id), options, self._volume_of(volume)),
             priority=whole(priority, "priority", *_PRIORITIES),
@@ -233,6 +251,12 @@ class NewRuns(HeldRuns):
                 if info.status in {"failed", "aborted"}:
                     raise
         return self._worker.outcomes.handle(stimulation_id, info.attempt_number)
+
+
+def _policy(given: RetryPolicy | None) -> RetryPolicy | None:
+    if given is not None and not isinstance(given, RetryPolicy):
+        raise GraphError(f"retry is a RetryPolicy, not {given!r}")
+    return given
 
 
 def id_of(stimulation_id: str | None) -> str:

@@ -59,6 +59,8 @@ class RunInfo:
         priority: Among runs that wait, the higher one is taken first.
         due_at: When it may be taken, in seconds since the epoch by the store's clock; ``None``: at once.
         abort_requested: The reason why its owner is asked to abort it; ``None`` if it is not.
+        starts: How many starts are held against it by its policy of retries: those since it was stored or retried by
+            hand, without those that were given back.
     """
 
     stimulation_id: str
@@ -83,6 +85,7 @@ class RunInfo:
     priority: int = 0
     due_at: float | None = None
     abort_requested: str | None = None
+    starts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,7 @@ def run_info(run: RunRecord) -> RunInfo:
         priority=run.priority,
         due_at=run.due_at,
         abort_requested=run.abort_requested,
+        starts=run.starts,
     )
 
 

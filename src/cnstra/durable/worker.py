@@ -113,8 +113,15 @@ class Worker:
             run_finished=self._run_finished,
             random=random,
         )
-        self.launcher = Launcher(self._graph, self.committer, self.live, lambda: self.accepts)
         self.outcomes = Outcomes(store, scope, self.live, random)
+        self.launcher = Launcher(
+            self._graph,
+            self.committer,
+            self.live,
+            lambda: self.accepts,
+            outcome=self.outcomes.wait,
+            random=random,
+        )
         self.presence = Presence(
             store,
             self._surroundings.host.record(self.worker_id),

@@ -14,14 +14,17 @@ class Ended:
     """How an attempt, and the run with it, ended; the run loses its owner.
 
     Attributes:
-        status: Of the run: ``pending`` if it was given back, else a final status.
-        attempt: Of the attempt.
+        status: Of the run: ``pending`` if it was given back or is to be tried again, else a final status.
+        attempt: Of the attempt; one that was ``interrupted`` does not count as a start.
         error: Why it failed or was aborted.
+        delay: For a run that is to be tried again: after how many seconds, by the store's clock. The failed tasks of
+            its frontier are outstanding again then, those that failed in this very delta too, and its `due_at` moves.
     """
 
     status: RunStatus
     attempt: AttemptStatus
     error: ErrorRecord | None = None
+    delay: float | None = None
 
 
 class Delta:

@@ -129,7 +129,10 @@ class Store(Protocol):
         ...
 
     async def next_due(self, scope: str) -> float | None:
-        """Return in how many seconds the next ``pending`` run is due that is not due yet; ``None`` if there is none."""
+        """Return in how many seconds the next ``pending`` run is due that no claim has seen due; ``None`` if none is.
+
+        One that has become due since the last claim is due in 0 seconds.
+        """
         ...
 
     async def changed(self, scope: str, timeout: float) -> bool:  # noqa: ASYNC109 - the store waits, no task is cancelled
@@ -156,8 +159,8 @@ class Store(Protocol):
     ) -> RunState | None:
         """Take one run, due or not, if its status is in *statuses* and no living owner (as in `claim`) holds it.
 
-        Failed tasks of its frontier become outstanding again, a requested abort is forgotten, and lost attempts are
-        counted anew. Return ``None`` if it cannot be taken.
+        Failed tasks of its frontier become outstanding again, a requested abort is forgotten, and lost attempts and
+        starts are counted anew. Return ``None`` if it cannot be taken.
         """
         ...
 

@@ -173,6 +173,8 @@ class RunRecord:
         error: Why it failed or was aborted: what it was settled with from outside, else that of its latest attempt.
         clone_of: As in `NewRun`, like the next four.
         abort_requested: The reason why its owner is asked to abort it; ``None`` if it is not.
+        starts: How often it was started since it was stored, or was taken by `Store.take`, which counts anew; a start
+            that was given back does not count.
     """
 
     scope: str
@@ -197,6 +199,7 @@ class RunRecord:
     priority: int = 0
     due_at: float | None = None
     abort_requested: str | None = None
+    starts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import final
 
-from cnstra.persist.delta import Delta
+from cnstra.persist.delta import Delta, Ended
 from cnstra.persist.records import (
     AttemptRecord,
     AttemptStatus,
@@ -38,6 +38,7 @@ class MemoryRun:
         ended_at: When it ended.
         priority: As in `NewRun`.
         due_at: As in `NewRun`.
+        is_scheduled: Whether it waits for that time, and no claim has seen yet that it has come.
         abort_requested: Why it is asked to abort, if it is.
     """
 
@@ -50,6 +51,7 @@ class MemoryRun:
         self.ended_at: float | None = None
         self.priority = new.priority
         self.due_at = new.due_at
+        self.is_scheduled = self.is_waiting(now)
         self.abort_requested: str | None = None
         self._new = new
         self._entry = tuple(new.entry)
@@ -61,7 +63,7 @@ class MemoryRun:
         self._attempts: list[AttemptRecord] = []
         self._hops_before = 0  # the latest attempt
         self._error: ErrorRecord | None = None  # why it was ended from outside
-        self._fence = self._sequence = self._hop_count = self._recoveries = 0
+        self._fence = self._sequence = self._hop_count = self._recoveries = self._starts = 0
         self._losses = 0  # of its worker, since a hop was last committed,
         self._losses_at = 0  # as of this count of hops
         self._next_task = max(self._tasks, default=-1) + 1 + new.reserved
@@ -76,6 +78,10 @@ class MemoryRun:
     def is_waiting(self, now: float) -> bool:
         """Whether its time has not come yet."""
         return self.status == "pending" and self.due_at is not None and self.due_at > now
+
+    def look(self, now: float) -> None:
+        """Take note of the time."""
+        self.is_scheduled = self.is_scheduled and self.is_waiting(now)
 
     @property
     def created_at(self) -> float:
@@ -94,10 +100,12 @@ class MemoryRun:
         """Hand it to a worker, in a new attempt."""
         self.lose(now)
         self.status = "running"
+        self.is_scheduled = False
         self.owner = worker_id
         self.ended_at = None
         self._error = None
         self._fence += 1
+        self._starts += 1
         self._updated_at = now
         self._hops_before = self._hop_count
         self._attempts.append(AttemptRecord(len(self._attempts) + 1, "running", worker_id, now))
@@ -107,14 +115,19 @@ class MemoryRun:
         if self._fence != fence or self.status != "running":
             return False
         self._attempts.pop()
+        self._starts -= 1
         self._end("pending", now)
         return True
 
     def forgive(self) -> None:
         """Make the failed tasks of the frontier outstanding again, and forget what was held against the run."""
-        self._tasks = {ordinal: task._replace(failure=None) for ordinal, task in self._tasks.items()}
+        self._renew_tasks()
         self._losses = 0
+        self._starts = 1
         self.abort_requested = None
+
+    def _renew_tasks(self) -> None:
+        self._tasks = {ordinal: task._replace(failure=None) for ordinal, task in self._tasks.items()}
 
     def settle(self, status: RunStatus, now: float, error: ErrorRecord | None = None) -> None:
         """End it from outside; the fence goes up, so that a worker that was taken for dead cannot write any more."""
@@ -141,9 +154,17 @@ class MemoryRun:
         self._move_frontier(delta)
         self._change_contexts(delta)
         if delta.ended is not None:
-            self._close(delta.ended.attempt, delta.ended.error, now)
-            self._end(delta.ended.status, now)
+            self._finish(delta.ended, now)
         return True
+
+    def _finish(self, ended: Ended, now: float) -> None:
+        self._close(ended.attempt, ended.error, now)
+        if ended.attempt == "interrupted":
+            self._starts -= 1
+        if ended.delay is not None:
+            self._renew_tasks()
+            self.due_at = now + ended.delay
+        self._end(ended.status, now)
 
     def _move_frontier(self, delta: Delta) -> None:
         self._tasks |= delta.tasks
@@ -172,6 +193,7 @@ class MemoryRun:
     def _end(self, status: RunStatus, now: float) -> None:
         self.status = status
         self.owner = None
+        self.is_scheduled = self.is_waiting(now)
         self.ended_at = None if status == "pending" else now
         if status != "pending":
             self.abort_requested = None
@@ -222,6 +244,7 @@ class MemoryRun:
             priority=self.priority,
             due_at=self.due_at,
             abort_requested=self.abort_requested,
+            starts=self._starts,
         )
 
     def state(self) -> RunState:

@@ -150,6 +150,8 @@ class MemoryStore:
         states: list[RunState] = []
         with self._lock:
             living = self._living(dead, now)
+            for run in self._shelf.open_runs(scope):
+                run.look(now)
             for run in sorted(self._shelf.open_runs(scope), key=lambda run: -run.priority):
                 if len(states) >= limit:
                     break
@@ -181,11 +183,11 @@ class MemoryStore:
         return is_back
 
     async def next_due(self, scope: str) -> float | None:
-        """Return in how many seconds the next waiting run is due that is not due yet."""
+        """Return in how many seconds the next waiting run is due that no claim has seen due."""
         now = self._clock()
         with self._lock:
-            waiting = [(run.due_at or now) - now for run in self._shelf.open_runs(scope) if run.is_waiting(now)]
-        return min(waiting, default=None)
+            due = [run.due_at for run in self._shelf.open_runs(scope) if run.is_scheduled and run.due_at is not None]
+        return max(0.0, min(due) - now) if due else None
 
     async def changed(self, scope: str, timeout: float) -> bool:  # noqa: ARG002, ASYNC109 - told of every scope
         """Wait until a run may have become free or an abort may have been requested, or for *timeout* seconds."""

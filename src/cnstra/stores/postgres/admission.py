@@ -61,10 +61,11 @@ ADMIT: Final = f"""
         SELECT v.* FROM {rows_text(_RUNS, _numbers)}
     ), new AS (
         INSERT INTO cnstra.runs (token, scope, stimulation_id, owner, entry_count, entry_name, volume, clone_of,
-            forked_from, forked_task, priority, due_at, options, status, attempt_number, is_due, created_at)
+            forked_from, forked_task, priority, due_at, options, status, attempt_number, starts, is_due, created_at)
         SELECT token, scope, stimulation_id, owner, entry_count, entry_name, volume, clone_of, forked_from, forked_task,
             priority, due_at, options, CASE WHEN owner IS NULL THEN 'pending' ELSE 'running' END,
-            CASE WHEN owner IS NULL THEN 0 ELSE 1 END, coalesce(due_at <= cnstra.now, true), cnstra.now
+            CASE WHEN owner IS NULL THEN 0 ELSE 1 END, CASE WHEN owner IS NULL THEN 0 ELSE 1 END,
+            coalesce(due_at <= cnstra.now, true), cnstra.now
         FROM given
         ON CONFLICT (scope, stimulation_id) DO NOTHING RETURNING key, token, scope, owner, attempt_number, created_at
     ), progress AS (
@@ -181,6 +182,7 @@ class Admission(NamedTuple):
             forked_task=run.forked_task,
             priority=run.priority,
             due_at=run.due_at,
+            starts=attempt_number,
         )
 
 

@@ -71,13 +71,21 @@ class Batch:
     def _add_changes(self, delta: Delta) -> None:
         rows, key = self._rows, delta.key
         rows["dropped"] += [(key, ordinal) for ordinal in delta.dropped]
-        rows["failures"] += [(key, ordinal, error_text(error)) for ordinal, error in delta.failures.items()]
+        ended = delta.ended
+        if ended is not None and ended.delay is not None:  # instead: a statement changes a row once only
+            rows["renewed"].append((key,))
+        elif delta.failures:
+            failures = {ordinal: error_text(error) for ordinal, error in delta.failures.items()}
+            new = rows["tasks"]  # a part of a statement does not see what another part adds
+            for place, row in enumerate(new):
+                if row[0] == key and row[1] in failures:
+                    new[place] = (*row[:6], failures.pop(row[1]))
+            rows["failures"] += [(key, ordinal, text) for ordinal, text in failures.items()]
         rows["contexts"] += [(key, neuron_name, value) for neuron_name, value in delta.contexts.items()]
         rows["hops"] += [(key, neuron_name, hops) for neuron_name, hops in delta.hops.items()]
-        if delta.ended is not None:
-            status, attempt, error = delta.ended.status, delta.ended.attempt, delta.ended.error
-            rows["ended"].append((key, status))
-            rows["attempts"].append((key, delta.attempt_number, attempt, error_text(error)))
+        if ended is not None:
+            rows["ended"].append((key, ended.status, ended.delay, int(ended.attempt == "interrupted")))
+            rows["attempts"].append((key, delta.attempt_number, ended.attempt, error_text(ended.error)))
 
 
 def task_values(task: TaskRow) -> Sequence[Any]:

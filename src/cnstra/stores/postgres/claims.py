@@ -35,8 +35,8 @@ RIPEN: Final = """
     )
 """
 NEXT_DUE: Final = """
-    SELECT due_at - cnstra.now FROM cnstra.runs
-    WHERE scope = %(scope)s AND status = 'pending' AND NOT is_due AND due_at > cnstra.now ORDER BY due_at LIMIT 1
+    SELECT greatest(due_at - cnstra.now, 0) FROM cnstra.runs
+    WHERE scope = %(scope)s AND status = 'pending' AND NOT is_due AND due_at IS NOT NULL ORDER BY due_at LIMIT 1
 """
 
 # The owners are read off the index one by one, each found behind the one before, and the free runs of each source in

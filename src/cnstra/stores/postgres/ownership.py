@@ -62,7 +62,7 @@ _COUNTED: Final = """
 TAKE_OVER: Final = f"""
     WITH given AS (SELECT * FROM unnest(%(keys)s::bigint[]) AS k(key)), {_LOST}, taken AS (
         UPDATE cnstra.runs AS r SET status = 'running', owner = %(worker_id)s, ended_at = NULL, error = NULL,
-               attempt_number = r.attempt_number + 1, {_COUNTED}
+               attempt_number = r.attempt_number + 1, starts = r.starts + 1, {_COUNTED}
         FROM given AS k JOIN cnstra.progress AS p ON p.run = k.key LEFT JOIN lost AS l ON l.run = k.key
         WHERE r.key = k.key
         RETURNING r.key, r.attempt_number, p.hop_count
@@ -80,11 +80,12 @@ SETTLE: Final = f"""
     FROM given AS k JOIN cnstra.progress AS p ON p.run = k.key LEFT JOIN lost AS l ON l.run = k.key
     WHERE r.key = k.key
 """
-_FORGIVE: Final = "UPDATE cnstra.runs SET losses = 0, abort_requested = NULL WHERE key = %s"
+_FORGIVE: Final = "UPDATE cnstra.runs SET losses = 0, starts = 1, abort_requested = NULL WHERE key = %s"
 _REVIVE: Final = "UPDATE cnstra.frontier SET failure = NULL WHERE run = %s AND failure IS NOT NULL"
 _PUT_BACK: Final = """
     WITH back AS (
-        UPDATE cnstra.runs SET status = 'pending', owner = NULL, ended_at = NULL, attempt_number = attempt_number - 1
+        UPDATE cnstra.runs SET status = 'pending', owner = NULL, ended_at = NULL, attempt_number = attempt_number - 1,
+               starts = starts - 1
         WHERE key = %(key)s RETURNING key, attempt_number + 1 AS attempt_number
     ), undone AS (
         DELETE FROM cnstra.attempts AS a USING back AS b WHERE a.run = b.key AND a.attempt_number = b.attempt_number

@@ -140,6 +140,13 @@ PARTS: Final[Mapping[str, Part]] = {
         WHERE f.run = v.run AND f.ordinal = v.ordinal AND {moved}
         """,
     ),
+    "renewed": Part(
+        {"run": "bigint"},
+        """
+        UPDATE cnstra.frontier AS f SET failure = NULL FROM {rows}
+        WHERE f.run = v.run AND f.failure IS NOT NULL AND {moved}
+        """,
+    ),
     "removed": Part(
         {"run": "bigint", "ordinal": "bigint"},
         """
@@ -156,9 +163,11 @@ PARTS: Final[Mapping[str, Part]] = {
         """,
     ),
     "ended": Part(
-        {"run": "bigint", "status": "name"},
+        {"run": "bigint", "status": "name", "delay": "float?", "given_back": "integer"},
+        # One that is to be tried again joins those that wait when a claim sees that its time has come.
         """
-        UPDATE cnstra.runs AS r SET status = v.status, owner = NULL,
+        UPDATE cnstra.runs AS r SET status = v.status, owner = NULL, starts = r.starts - v.given_back,
+               due_at = coalesce(cnstra.now + v.delay, r.due_at), is_due = coalesce(v.delay <= 0, r.is_due),
                ended_at = CASE WHEN v.status <> 'pending' THEN cnstra.now END,
                abort_requested = CASE WHEN v.status = 'pending' THEN r.abort_requested END
         FROM {rows} WHERE r.key = v.run AND {moved}

@@ -132,4 +132,5 @@ def _pack_settled(settled: TaskSettled) -> bytes:
 
 def _pack_end(ended: Ended) -> list[bytes]:
     error = b"" if ended.error is None else pack_error(ended.error)
-    return [to_bytes(ended.status), to_bytes(ended.attempt), error]
+    delay = b"" if ended.delay is None else repr(float(ended.delay)).encode()
+    return [to_bytes(ended.status), to_bytes(ended.attempt), error, delay]

@@ -44,7 +44,7 @@ T = TypeVar("T")
 FIELDS: Final = (
     "id", "number", "status", "owner", "fence", "sequence", "next_task", "next_signal", "attempt", "attempt_open",
     "hops", "hops_before", "outstanding", "recoveries", "losses", "losses_at", "created", "updated", "ended", "error",
-    "attempt_error", "abort", "priority", "due", "entry", "entries", "about",
+    "attempt_error", "abort", "priority", "due", "entry", "entries", "about", "starts",
 )  # fmt: skip
 
 Values: TypeAlias = Sequence[bytes | None]
@@ -128,6 +128,7 @@ def run_of(scope: str, values: Values, entry: Sequence[SignalRow]) -> RunRecord:
         priority=_integer(stored, "priority"),
         due_at=seconds(stored["due"]),
         abort_requested=_text(stored, "abort"),
+        starts=0 if stored["starts"] is None else _integer(stored, "starts"),  # it was stored by an older version
     )
 
 

@@ -36,6 +36,7 @@ def admit(connection: sqlite3.Connection, run: NewRun, worker_id: str | None) ->
         forked_task=run.forked_task,
         priority=run.priority,
         due_at=run.due_at,
+        starts=attempt_number,
     )
     key = _insert_run(connection, record)
     if key is None:
@@ -63,8 +64,8 @@ def admit(connection: sqlite3.Connection, run: NewRun, worker_id: str | None) ->
 def _insert_run(connection: sqlite3.Connection, run: RunRecord) -> int | None:
     cursor = connection.execute(
         "INSERT INTO cnstra_runs (scope, stimulation_id, status, owner, attempt_number, recoveries, entry_count, "
-        "entry_name, volume, clone_of, forked_from, forked_task, rank, due_at, scheduled, created_at, options) "
-        "VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "entry_name, volume, clone_of, forked_from, forked_task, rank, due_at, scheduled, starts, created_at, options) "
+        "VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (
             run.scope,
             run.stimulation_id,
@@ -80,6 +81,7 @@ def _insert_run(connection: sqlite3.Connection, run: RunRecord) -> int | None:
             -run.priority,
             run.due_at,
             run.status == "pending" and run.due_at is not None and run.due_at > run.created_at,
+            run.starts,
             run.created_at,
             run.options,
         ),

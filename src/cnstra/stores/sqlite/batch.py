@@ -9,6 +9,7 @@ from typing import final
 from cnstra.persist.delta import Delta, Ended
 from cnstra.persist.records import NewRun, SignalRow
 from cnstra.stores.sqlite.changes import note_change
+from cnstra.stores.sqlite.rows import span
 from cnstra.stores.sqlite.statements import ManyRows
 from cnstra.stores.sqlite.texts import contexts_text, error_text, outputs_text
 
@@ -45,6 +46,11 @@ _ADD_HOPS = ManyRows(
 _FAIL_TASKS = ManyRows(
     "UPDATE cnstra_frontier SET failure = v.column2 FROM (VALUES", "(?, ?)", ") AS v WHERE place = v.column1"
 )
+_RENEW_TASKS = ManyRows(
+    "UPDATE cnstra_frontier SET failure = NULL FROM (VALUES",
+    "(?, ?)",
+    ") AS v WHERE place BETWEEN v.column1 AND v.column2 AND failure IS NOT NULL",
+)
 _REMOVE_TASKS = ManyRows("DELETE FROM cnstra_frontier WHERE place IN (", "?", ")")
 _DROP_SIGNALS = ManyRows(
     "DELETE FROM cnstra_signals WHERE place IN (",
@@ -56,8 +62,9 @@ _END_RUNS = ManyRows(
     "UPDATE cnstra_runs SET owner = NULL, status = v.column2, "
     "ended_at = CASE v.column2 WHEN 'pending' THEN NULL ELSE v.column3 END, "
     "abort_requested = CASE v.column2 WHEN 'pending' THEN abort_requested END, "
-    "scheduled = v.column2 = 'pending' AND coalesce(due_at, 0) > v.column3 FROM (VALUES",
-    "(?, ?, ?)",
+    "due_at = coalesce(v.column3 + v.column4, due_at), starts = starts - v.column5, "
+    "scheduled = v.column2 = 'pending' AND coalesce(v.column3 + v.column4, due_at, 0) > v.column3 FROM (VALUES",
+    "(?, ?, ?, ?, ?)",
     ") AS v WHERE key = v.column1",
 )
 _END_ATTEMPTS = ManyRows(
@@ -92,6 +99,7 @@ class Batch:
         self._contexts: dict[tuple[int, str], bytes | None] = {}
         self._hops: list[object] = []
         self._failures: list[object] = []
+        self._renewed: list[object] = []
         self._removed: list[object] = []
         self._dropped: list[object] = []
         self._ended_runs: list[object] = []
@@ -174,7 +182,9 @@ class Batch:
             self._hops += (key, neuron_name, count)
 
     def _add_end(self, key: int, attempt_number: int, ended: Ended) -> None:
-        self._ended_runs += (key, ended.status, self._now)
+        self._ended_runs += (key, ended.status, self._now, ended.delay, ended.attempt == "interrupted")
+        if ended.delay is not None:
+            self._renewed += span(key)
         self._frees_runs |= ended.status == "pending"
         self._ended_attempts += (key, attempt_number, ended.attempt, self._now, error_text(ended.error))
 
@@ -195,6 +205,7 @@ class Batch:
             (_SET_CONTEXTS, contexts),
             (_ADD_HOPS, self._hops),
             (_FAIL_TASKS, self._failures),
+            (_RENEW_TASKS, self._renewed),
             (_REMOVE_TASKS, self._removed),
             (_DROP_SIGNALS, self._dropped),
             (_END_RUNS, self._ended_runs),

@@ -128,7 +128,7 @@ def take(
         "UPDATE cnstra_frontier SET failure = NULL WHERE place BETWEEN ? AND ? AND failure IS NOT NULL", span(key)
     )
     lose(connection, key, time.time())
-    connection.execute("UPDATE cnstra_runs SET abort_requested = NULL, losses = 0 WHERE key = ?", (key,))
+    connection.execute("UPDATE cnstra_runs SET abort_requested = NULL, losses = 0, starts = 0 WHERE key = ?", (key,))
     return _take_over(connection, key, worker_id)
 
 
@@ -136,8 +136,8 @@ def _take_over(connection: sqlite3.Connection, key: int, worker_id: str) -> RunS
     now = time.time()
     connection.execute("UPDATE cnstra_progress SET fence = fence + 1, updated_at = ? WHERE key = ?", (now, key))
     connection.execute(
-        "UPDATE cnstra_runs SET status = 'running', owner = ?, attempt_number = attempt_number + 1, scheduled = 0, "
-        "ended_at = NULL, error = NULL WHERE key = ?",
+        "UPDATE cnstra_runs SET status = 'running', owner = ?, attempt_number = attempt_number + 1, "
+        "starts = starts + 1, scheduled = 0, ended_at = NULL, error = NULL WHERE key = ?",
         (worker_id, key),
     )
     open_attempt(connection, key, now)
@@ -161,7 +161,7 @@ def put_back(connection: sqlite3.Connection, key: int, fence: int) -> bool:
     )
     connection.execute(
         "UPDATE cnstra_runs SET status = 'pending', owner = NULL, attempt_number = attempt_number - 1, "
-        "scheduled = coalesce(due_at, 0) > ? WHERE key = ?",
+        "starts = starts - 1, scheduled = coalesce(due_at, 0) > ? WHERE key = ?",
         (now, key),
     )
     note_change(connection)

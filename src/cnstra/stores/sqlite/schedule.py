@@ -12,7 +12,7 @@ NOW_DUE = """
         SELECT key FROM cnstra_runs WHERE scope = ? AND scheduled = 1 AND due_at <= ? ORDER BY due_at LIMIT ?
     )
 """
-NEXT_DUE = "SELECT min(due_at) FROM cnstra_runs WHERE scope = ? AND scheduled = 1 AND due_at > ?"
+NEXT_DUE = "SELECT min(due_at) FROM cnstra_runs WHERE scope = ? AND scheduled = 1"
 
 
 def put_up(connection: sqlite3.Connection, scope: str, most: int) -> int:
@@ -21,7 +21,6 @@ def put_up(connection: sqlite3.Connection, scope: str, most: int) -> int:
 
 
 def next_due(connection: sqlite3.Connection, scope: str) -> float | None:
-    """Return in how many seconds the next run is due that is not due yet."""
-    now = time.time()
-    (due_at,) = connection.execute(NEXT_DUE, (scope, now)).fetchone()
-    return None if due_at is None else due_at - now
+    """Return in how many seconds the next run is due that no claim has put up; one that is due by now: in 0."""
+    (due_at,) = connection.execute(NEXT_DUE, (scope,)).fetchone()
+    return None if due_at is None else max(0.0, due_at - time.time())

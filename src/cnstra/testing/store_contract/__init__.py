@@ -39,6 +39,7 @@ from cnstra.testing.store_contract.history import HistoryContract
 from cnstra.testing.store_contract.listing import ListContract
 from cnstra.testing.store_contract.poison import PoisonContract
 from cnstra.testing.store_contract.removal import RemovalContract
+from cnstra.testing.store_contract.retrying import RetryContract
 from cnstra.testing.store_contract.sharing import SharingContract
 from cnstra.testing.store_contract.taking import TakeContract
 from cnstra.testing.store_contract.transactions import Ledger, TransactionContract
@@ -57,6 +58,7 @@ class StoreContract(
     PoisonContract,
     AbortContract,
     TakeContract,
+    RetryContract,
     HistoryContract,
     ListContract,
     FilterContract,

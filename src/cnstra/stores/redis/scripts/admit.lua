@@ -15,7 +15,7 @@ end
 run.number = string.format('%.0f', redis.call('INCR', COUNTER))
 redis.call('UNLINK', SIGNALS, HISTORY, FAILURES, ATTEMPTS) -- what somebody who deleted the run by hand has left
 run.status, run.created, run.fence, run.sequence, run.hops = 'pending', NOW, '0', '0', '0'
-run.attempt, run.recoveries = '0', '0'
+run.attempt, run.recoveries, run.starts = '0', '0', '0'
 if ARGV[3] ~= '' then
   start(run, ATTEMPTS, ARGV[3])
 end

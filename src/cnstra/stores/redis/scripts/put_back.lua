@@ -11,7 +11,7 @@ leave_indexes(run)
 for _, name in ipairs({ 'status', 'worker', 'started', 'ended', 'hops', 'error' }) do
   redis.call('HDEL', ATTEMPTS, run.attempt .. ':' .. name)
 end
-run.attempt = count(run.attempt, -1)
+run.attempt, run.starts = count(run.attempt, -1), count(run.starts, -1)
 run.attempt_open, run.attempt_error = nil, redis.call('HGET', ATTEMPTS, run.attempt .. ':error') or nil
 finish(run, 'pending')
 save(RUN, run)

@@ -51,7 +51,7 @@ local function start(run, attempts, worker)
   lose(run, attempts)
   run.status, run.owner, run.ended, run.error, run.attempt_error = 'running', worker, nil, nil, nil
   run.fence = count(run.fence, 1)
-  run.attempt = count(run.attempt, 1)
+  run.attempt, run.starts = count(run.attempt, 1), count(run.starts, 1)
   run.attempt_open, run.hops_before = '1', run.hops
   local prefix = run.attempt .. ':'
   redis.call('HSET', attempts, prefix .. 'status', 'running', prefix .. 'worker', worker, prefix .. 'started', NOW)

@@ -16,7 +16,7 @@ if (run.owner or '') ~= ARGV[2] then
 end
 leave_indexes(run)
 start(run, ATTEMPTS, ARGV[1])
-run.losses, run.abort = nil, nil
+run.losses, run.abort, run.starts = nil, nil, '1'
 save(RUN, run)
 redis.call('UNLINK', FAILURES)
 enter_indexes(run)

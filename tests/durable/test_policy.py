@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnstra import GraphError, StimulationFailed
-from cnstra.workers import RetryPolicy
+from cnstra import GraphError, RetryPolicy, StimulationFailed
 
 starts = st.integers(min_value=1, max_value=10_000)
 chances = st.floats(0, 1)

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from cnstra.devtools.app import DevTools, devtools
+try:
+    from cnstra.devtools.app import DevTools, devtools
+    from cnstra.devtools.serving import Address, run, serve
+except ImportError as missing:
+    if (missing.name or "").startswith("cnstra"):  # then it is a fault of ours
+        raise
+    raise ImportError(f"DevTools need a web server: pip install 'cnstra[devtools]' ({missing})") from missing
 
-__all__ = ["DevTools", "devtools"]
+__all__ = ["Address", "DevTools", "devtools", "run", "serve"]

@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, TypedDict, Unpack, final
 
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
@@ -31,17 +31,15 @@ from cnstra.devtools.redacting import DEFAULT_KEYS, Redaction, RedactionHook
 from cnstra.devtools.runs import RunRoutes
 from cnstra.devtools.sealing import Seal
 from cnstra.devtools.signing_in import SignInRoutes
+from cnstra.devtools.sources import Source, Subject
 from cnstra.devtools.static_files import BUILT_PAGE, StaticFiles
 from cnstra.devtools.streaming import EventRoutes
 from cnstra.devtools.views import Views
 from cnstra.devtools.watching import Lookout
-from cnstra.durable import DurableRunner
-from cnstra.errors import GraphError, StoreError
-from cnstra.persist.ports import Store
+from cnstra.errors import StoreError
 from cnstra.persist.registry import CNSPersistOptionsRegistry
-from cnstra.stores import open_store
 
-__all__ = ["DevTools", "devtools"]
+__all__ = ["DevTools", "Options", "devtools", "make"]
 
 _logger = logging.getLogger("cnstra.devtools")
 
@@ -120,19 +118,21 @@ class DevTools:
         return f"/login?code={self.keys.new_link_code()}"
 
 
-def devtools(
-    source: DurableRunner | Store | str | Path,
-    *,
-    cns: CNS[Any] | None = None,
-    registry: CNSPersistOptionsRegistry | None = None,
-    scope: str | None = None,
-    token: str | None = None,
-    hosts: Collection[str] = (),
-    origins: Collection[str] = (),
-    redact_keys: str = DEFAULT_KEYS,
-    redact: RedactionHook | None = None,
-    _page: Path = BUILT_PAGE,
-) -> DevTools:
+class Options(TypedDict, total=False):
+    """The options of `devtools`."""
+
+    cns: CNS[Any] | None
+    registry: CNSPersistOptionsRegistry | None
+    scope: str | None
+    token: str | None
+    hosts: Collection[str]
+    origins: Collection[str]
+    redact_keys: str
+    redact: RedactionHook | None
+    page: Path
+
+
+def devtools(source: Source, **options: Unpack[Options]) -> DevTools:
     """Make an ASGI application that shows the runs of a store, also when nobody works on them.
 
     ```python
@@ -143,47 +143,37 @@ def devtools(
     Args:
         source: A runner, which is open while the application is; or a store, its URL or its path, which is opened at
             the first request.
-        cns: The graph, if *source* is no runner; without it the graph is what was seen of it at work.
-        registry: The stable names of its neurons and collaterals.
-        scope: Which graph's runs, if *source* is no runner.
-        token: What opens the door, of 16 characters or more. One that is made here is good for this process alone, and
-            a login path is logged.
-        hosts: Names that the server goes by, besides those of the loopback interface.
-        origins: Origins of other pages that may ask, such as that of a development server.
-        redact_keys: A regular expression; the values of keys that have a match of it are not shown.
-        redact: ``f(name, data)`` returns what may be shown of a payload, context value or metadata; *name* is that of
-            its collateral or neuron, or ``"metadata"``.
+        options: ``cns`` and ``registry``: the graph and its names, if *source* is no runner; without them the graph is
+            what was seen of it at work. ``scope``: which graph's runs, if *source* is no runner. ``token``: what opens
+            the door, of 16 characters or more; one that is made here is good for this process alone, and a login path
+            is logged. ``hosts``: names that the server goes by, besides those of the loopback interface. ``origins``:
+            of other pages that may ask, such as that of a development server. ``redact_keys``: a regular expression;
+            the values of keys that have a match of it are not shown. ``redact``: ``f(name, data)`` returns what may be
+            shown of a payload, a context value or metadata; *name* is that of its collateral or neuron, or
+            ``"metadata"``. ``page``: the folder of another page.
 
     Raises:
-        GraphError: If the token is too short, or *cns* is missing beside *registry*.
+        GraphError: If the token is too short, or the graph contradicts *source*.
         StoreError: If *source* names no store.
     """
-    reader, graph = _reader_and_graph(source, cns, registry, scope)
+    subject = Subject(source, options.get("cns"), options.get("registry"), options.get("scope"))
+    tools = make(subject, subject.reader(), options)
+    if options.get("token") is None:
+        _logger.warning("DevTools: sign in, once, below where they are mounted: %s", tools.login_path())
+    return tools
+
+
+def make(subject: Subject, reader: Reader, options: Options) -> DevTools:
+    """Make DevTools of what reads their subject."""
     return DevTools(
         reader,
-        graph=graph,
-        keys=Keys(token),
-        redaction=Redaction(redact_keys, redact),
-        hosts=hosts,
-        origins=origins,
-        page=_page,
+        graph=subject.graph,
+        keys=Keys(options.get("token")),
+        redaction=Redaction(options.get("redact_keys", DEFAULT_KEYS), options.get("redact")),
+        hosts=options.get("hosts", ()),
+        origins=options.get("origins", ()),
+        page=options.get("page", BUILT_PAGE),
     )
-
-
-def _reader_and_graph(
-    source: DurableRunner | Store | str | Path,
-    cns: CNS[Any] | None,
-    registry: CNSPersistOptionsRegistry | None,
-    scope: str | None,
-) -> tuple[Reader, GraphModel | None]:
-    if isinstance(source, DurableRunner):
-        if cns is not None or registry is not None or scope is not None:
-            raise GraphError("a runner has a graph, a registry and a scope: give cns, registry and scope with a store")
-        return Reader(source.store, source.scope, opens=False), GraphModel(source.cns, source.registry)
-    if registry is not None and cns is None:
-        raise GraphError("a registry names the parts of a graph: give cns as well")
-    graph = None if cns is None else GraphModel(cns, registry)
-    return Reader(open_store(source), scope or ""), graph
 
 
 def _meta(reader: Reader, *, has_graph: bool) -> dict[str, Any]:

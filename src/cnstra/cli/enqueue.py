@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, final
+from typing import Annotated, Any, final
 
 import typer
 
+from cnstra.cli import payloads
 from cnstra.cli.ending import CommandError, Exit, run
 from cnstra.cli.loading import load_registry
 from cnstra.cli.producers import Order, produce, read_address
 from cnstra.core.signals import Signal
 from cnstra.durable import DurableRunner
-from cnstra.errors import PayloadError, RunExists
+from cnstra.errors import RunExists
 from cnstra.persist.registry import CNSPersistOptionsRegistry
 from cnstra.workers import stimulation_job
 
 __all__ = ["command"]
-
-_STDIN: Final = "-"
-_FILE: Final = "@"
 
 
 @final
@@ -98,32 +95,7 @@ async def _enqueue(target: str, directory: Path, collateral: str, payload: str, 
 
 def _signal(registry: CNSPersistOptionsRegistry, name: str, payload: str) -> Signal[Any]:
     collateral = registry.require_collateral(name)
-    version, text = registry.payload_version(collateral), _read(payload)
-    try:
-        return collateral.create_signal(registry.decode_payload(collateral, version, text))
-    except PayloadError:
-        _require_json(text)
-        raise
-
-
-def _read(payload: str) -> bytes:
-    if payload == _STDIN:
-        return sys.stdin.buffer.read()
-    if not payload.startswith(_FILE):
-        return payload.encode("utf-8", "surrogateescape")
-    path = Path(payload.removeprefix(_FILE))
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CommandError(f"the payload cannot be read from {path}: {error.strerror}") from error
-
-
-def _require_json(text: bytes) -> None:
-    try:
-        json.loads(text)
-    except ValueError as error:
-        hint = """in a shell, put it in single quotes, such as '{"n": 1}', or say @FILE"""
-        raise CommandError(f"the payload is no JSON ({error}); {hint}") from error
+    return collateral.create_signal(payloads.decode(registry, collateral, payloads.read(payload)))
 
 
 async def _to_broker(

@@ -13,11 +13,12 @@ from types import ModuleType
 from typing import Any, Final, cast, final
 
 from cnstra.cli.ending import CommandError
+from cnstra.core.cns import CNS
 from cnstra.durable import DurableRunner
 from cnstra.persist.registry import CNSPersistOptionsRegistry
 from cnstra.workers import BrokerWorker
 
-__all__ = ["load_registry", "load_runner", "load_worker"]
+__all__ = ["load_graph", "load_registry", "load_runner", "load_worker"]
 
 
 @final
@@ -43,6 +44,7 @@ class Kind:
 
 _RUNNER: Final = Kind("runner", "myapp.runs:runner", (DurableRunner,))
 _WORKER: Final = Kind("runner", "myapp.runs:runner", (DurableRunner, BrokerWorker))
+_GRAPH: Final = Kind("graph", "myapp.graph:cns", (CNS, DurableRunner))
 _REGISTRY: Final = Kind("registry", "myapp.names:registry", (CNSPersistOptionsRegistry, DurableRunner))
 
 
@@ -67,6 +69,15 @@ async def load_worker(target: str, directory: Path) -> DurableRunner | BrokerWor
         CommandError: If there is none.
     """
     return cast("DurableRunner | BrokerWorker", await _load(target, directory, _WORKER))
+
+
+async def load_graph(target: str, directory: Path) -> CNS[Any] | DurableRunner:
+    """Return the graph, or the runner that has one, that *target* names; see `load_runner`.
+
+    Raises:
+        CommandError: If there is none.
+    """
+    return cast("CNS[Any] | DurableRunner", await _load(target, directory, _GRAPH))
 
 
 async def load_registry(target: str, directory: Path) -> CNSPersistOptionsRegistry | DurableRunner:

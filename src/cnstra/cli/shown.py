@@ -1,0 +1,87 @@
+"""What a command prints: text that does no harm to a terminal, times, tables and JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any, Final
+
+import msgspec
+import typer
+
+__all__ = ["brief", "moment", "print_json", "print_line", "print_table", "safe", "took"]
+
+_UNLIMITED: Final = 100_000
+"""Columns of what is no terminal: nothing is cut off there."""
+_STYLES: Final = {"completed": "green", "failed": "red", "aborted": "yellow", "running": "cyan", "done": "green"}
+
+
+def safe(text: str, *, lines: bool = False) -> str:
+    """Return *text* with every character that could command a terminal, or mislead a reader, spelled out.
+
+    Args:
+        text: Perhaps from a stranger.
+        lines: Let line ends and tabs be.
+    """
+    kept = "\n\t" if lines else ""
+    return "".join(one if one.isprintable() or one in kept else _spelled(one) for one in text)
+
+
+def _spelled(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def brief(value: Any, length: int = 80) -> str:
+    """Return a stored value as one line of JSON, cut off after *length* characters."""
+    text = safe(msgspec.json.encode(value).decode())
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
+def moment(at: datetime | float | None) -> str:
+    """Return a point in time as text, in UTC; ``-`` for none."""
+    if at is None:
+        return "-"
+    when = at if isinstance(at, datetime) else datetime.fromtimestamp(at, UTC)
+    return when.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def took(seconds: float | None) -> str:
+    """Return a duration as text; ``-`` for none."""
+    if seconds is None:
+        return "-"
+    if seconds < 1:
+        return f"{seconds * 1000:.1f} ms"
+    return f"{seconds:.2f} s" if seconds < 60 else f"{seconds / 60:.1f} min"  # noqa: PLR2004 - seconds of a minute
+
+
+def print_line(text: str = "", *, lines: bool = False) -> None:
+    """Print *text*, made safe."""
+    typer.echo(safe(text, lines=lines))
+
+
+def print_json(document: Any, *, line: bool = False) -> None:
+    """Print a document; on one *line*, where more may follow."""
+    text = msgspec.json.encode(document)
+    typer.echo(text.decode() if line else msgspec.json.format(text, indent=2).decode())
+
+
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table; what a cell has is shown as it is, made safe."""
+    from rich.console import Console  # noqa: PLC0415 - it takes 50 ms, and most commands print no table
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        table.add_column(head, no_wrap=not sys.stdout.isatty(), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(safe(cell), style=_STYLES.get(cell, "")) for cell in row))
+    if sys.stdout.isatty():
+        Console(markup=False, highlight=False, emoji=False).print(table)
+        return
+    console = Console(file=StringIO(), width=_UNLIMITED, markup=False, highlight=False, emoji=False, color_system=None)
+    with console.capture() as captured:
+        console.print(table)
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))

@@ -1,0 +1,41 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnstra.cli.shown import brief, moment, print_table, safe, took
+
+
+@given(st.text())
+def test_no_text_commands_a_terminal(text: str) -> None:
+    shown = safe(text)
+
+    assert shown.isprintable()
+    shown.encode()
+
+
+def test_line_ends_are_let_be_where_they_are_wanted() -> None:
+    assert safe("a\n\tb\x1b", lines=True) == "a\n\tb\\x1b"
+    assert safe("a\nb") == "a\\nb"
+
+
+def test_a_long_value_is_cut_off() -> None:
+    assert brief({"n": 1}) == '{"n":1}'
+    assert len(brief("x" * 1000)) == 80
+    assert brief("\x1b") == '"\\u001b"'
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(None, "-"), (0.0012, "1.2 ms"), (1.5, "1.50 s"), (90, "1.5 min"), (0, "0.0 ms")]
+)
+def test_a_duration_has_a_unit_that_fits(seconds: float | None, text: str) -> None:
+    assert took(seconds) == text
+
+
+def test_a_moment_is_in_utc() -> None:
+    assert (moment(0.0), moment(None)) == ("1970-01-01 00:00:00", "-")
+
+
+def test_a_table_that_no_terminal_shows_is_not_cut_off(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("a", "b"), [("x" * 500, "[bold]y[/]"), ("", "z")])
+
+    assert capsys.readouterr().out.splitlines()[1] == f"{'x' * 500}  [bold]y[/]"

@@ -21,7 +21,7 @@ from cnstra.core.cns import CNS
 from cnstra.devtools.answering import problem_response
 from cnstra.devtools.declared import NO_SECRETS
 from cnstra.devtools.feed import Feed
-from cnstra.devtools.graphs import GraphModel
+from cnstra.devtools.graphs import DeclaredGraph
 from cnstra.devtools.guard import Guard
 from cnstra.devtools.insights import InsightRoutes
 from cnstra.devtools.keys import Keys
@@ -58,7 +58,7 @@ class DevTools:
         self,
         reader: Reader,
         *,
-        graph: GraphModel | None,
+        graph: DeclaredGraph | None,
         keys: Keys,
         redaction: Redaction,
         hosts: Collection[str],
@@ -73,7 +73,7 @@ class DevTools:
         meta = _meta(reader, has_graph=graph is not None)
         api: list[BaseRoute] = [
             *RunRoutes(reader, views, redaction, secrets, Seal(keys.token, "runs")).routes(),
-            *InsightRoutes(reader, views, graph, meta, self._feed.numbers).routes(),
+            *InsightRoutes(reader, views, redaction, graph, meta, self._feed.numbers).routes(),
             *EventRoutes(self._feed).routes(),
         ]
         app = Starlette(

@@ -14,13 +14,16 @@ from starlette.routing import Route
 from cnstra.devtools.activity import activity
 from cnstra.devtools.answering import json_response
 from cnstra.devtools.asking import Asked
-from cnstra.devtools.drawing import to_dot, to_mermaid
-from cnstra.devtools.graphs import GraphModel, brief_collateral, brief_neuron
+from cnstra.devtools.declared import without_secret_values
+from cnstra.devtools.graphs import DeclaredGraph
+from cnstra.devtools.overviews import distinct_names, overview
 from cnstra.devtools.problems import not_found
 from cnstra.devtools.reading import Reader
+from cnstra.devtools.redacting import Redaction
 from cnstra.devtools.refs import name_of
-from cnstra.devtools.sampling import observed_graph, take_sample
+from cnstra.devtools.sampling import Sample, observed_graph, take_sample
 from cnstra.devtools.views import Data, Views
+from cnstra.graphs import GraphModel, to_dot, to_mermaid
 
 __all__ = ["InsightRoutes"]
 
@@ -37,6 +40,7 @@ class InsightRoutes:
     Attributes:
         reader: Has the runs.
         views: Shows records.
+        redaction: What must not be shown.
         graph: The graph; ``None`` if it was not given.
         meta: What the DevTools say of themselves.
         feed: Tells how many watch, and how many of their events were dropped.
@@ -45,7 +49,8 @@ class InsightRoutes:
 
     reader: Reader
     views: Views
-    graph: GraphModel | None
+    redaction: Redaction
+    graph: DeclaredGraph | None
     meta: Data
     feed: Callable[[], Data]
     clock: Callable[[], float] = time.time
@@ -75,21 +80,25 @@ class InsightRoutes:
 
     async def get_graph(self, request: Request) -> Response:
         """Show the graph: as it is declared, or as far as it was seen at work."""
-        return json_response(await self._graph(request))
+        if self.graph is not None:
+            _window(Asked(request, "window"), _HOUR)
+            return json_response(self.graph.overview())
+        model, sample = await self._observed(request)
+        answer = overview(model, distinct_names(model), "observed", is_complete=sample.is_complete)
+        return json_response(answer)
 
     async def get_mermaid(self, request: Request) -> Response:
         """Show the graph as a Mermaid flowchart."""
-        return PlainTextResponse(to_mermaid(await self._graph(request)))
+        return PlainTextResponse(to_mermaid(await self._model(request)))
 
     async def get_dot(self, request: Request) -> Response:
         """Show the graph in the language of Graphviz."""
-        return PlainTextResponse(to_dot(await self._graph(request)))
+        return PlainTextResponse(to_dot(await self._model(request)))
 
     async def list_neurons(self, request: Request) -> Response:
         """Show all neurons."""
         Asked(request)
-        found = () if self.graph is None else self.graph.neurons.values()
-        return json_response({"neurons": [brief_neuron(one) for one in found]})
+        return json_response({"neurons": [] if self.graph is None else self.graph.brief_neurons()})
 
     async def get_neuron(self, request: Request) -> Response:
         """Show one neuron with its contract."""
@@ -98,13 +107,13 @@ class InsightRoutes:
         found = None if self.graph is None else self.graph.neurons.get(name)
         if found is None:
             raise not_found(f"the graph has no neuron {name!r}{self._why}", "no_neuron")
-        return json_response(found)
+        context = found["context"]
+        return json_response({**found, "context": None if context is None else self._contract(context)})
 
     async def list_collaterals(self, request: Request) -> Response:
         """Show all collaterals."""
         Asked(request)
-        found = () if self.graph is None else self.graph.collaterals.values()
-        return json_response({"collaterals": [brief_collateral(one) for one in found]})
+        return json_response({"collaterals": [] if self.graph is None else self.graph.brief_collaterals()})
 
     async def get_collateral(self, request: Request) -> Response:
         """Show one collateral with its contract."""
@@ -113,7 +122,7 @@ class InsightRoutes:
         found = None if self.graph is None else self.graph.collaterals.get(name)
         if found is None:
             raise not_found(f"the graph has no collateral {name!r}{self._why}", "no_collateral")
-        return json_response(found)
+        return json_response({**found, "contract": self._contract(found["contract"])})
 
     async def list_statistics(self, request: Request) -> Response:
         """Show every neuron in numbers."""
@@ -164,11 +173,19 @@ class InsightRoutes:
         window = _window(Asked(request, "window"), _HOUR)
         return json_response(await activity(self.reader, self.clock(), window))
 
-    async def _graph(self, request: Request) -> Data:
+    def _contract(self, contract: Data) -> Data:
+        return {**contract, "schema": without_secret_values(contract["schema"], self.redaction.is_secret_key)}
+
+    async def _model(self, request: Request) -> GraphModel:
+        if self.graph is None:
+            return (await self._observed(request))[0]
+        _window(Asked(request, "window"), _HOUR)
+        return self.graph.model
+
+    async def _observed(self, request: Request) -> tuple[GraphModel, Sample]:
         window = _window(Asked(request, "window"), 7 * _DAY)
-        if self.graph is not None:
-            return self.graph.overview()
-        return observed_graph(await take_sample(self.reader, self.clock() - window))
+        sample = await take_sample(self.reader, self.clock() - window)
+        return observed_graph(sample), sample
 
     @property
     def _why(self) -> str:

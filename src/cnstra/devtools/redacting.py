@@ -39,7 +39,8 @@ class Redaction:
     """
 
     def __init__(self, keys: str = DEFAULT_KEYS, hook: RedactionHook | None = None) -> None:
-        self._is_secret = re.compile(keys, re.IGNORECASE).search
+        self.is_secret_key: Callable[[str], object] = re.compile(keys, re.IGNORECASE).search
+        """Tells whether the values of a key are not shown."""
         self._hook = hook
         key = rf"[\"']?\b[\w.-]{{0,64}}(?:{keys})[\w.-]{{0,64}}[\"']?\s{{0,8}}[=:]\s{{0,8}}"
         self._assigned = re.compile(f"(?P<keep>{key}){_VALUE}", re.IGNORECASE)
@@ -78,7 +79,7 @@ class Redaction:
     def _entry(self, key: str, value: Any, secrets: frozenset[str]) -> Any:
         if key in secrets:
             return {"$redacted": "type"}
-        if value is not None and not isinstance(value, bool) and self._is_secret(key):
+        if value is not None and not isinstance(value, bool) and self.is_secret_key(key):
             return {"$redacted": "key"}
         return self._copy(value, secrets)
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, final
+from typing import Final, TypeAlias, final
 
 from cnstra.devtools.reading import Reader
 from cnstra.devtools.refs import ref_of
 from cnstra.devtools.views import Data
+from cnstra.graphs import CollateralNode, DendriteNode, Emission, GraphModel, NeuronNode
 from cnstra.persist.records import RunFilter, RunRecord, StoredTask
 
-__all__ = ["Sample", "percentile", "take_sample"]
+__all__ = ["Sample", "observed_graph", "percentile", "take_sample"]
 
+Edge: TypeAlias = tuple[str | None, str, str]
 _RUNS: Final = 200
 _HOPS: Final = 20_000
 _RECENT: Final = 20
@@ -58,7 +59,7 @@ class Sample:
         tasks: How many activations those have.
         is_complete: Whether there are no others in the window.
         neurons: What was seen of each neuron, by its name.
-        edges: How often a neuron (``None``: the outside) was seen to activate another, by way of which collateral.
+        edges: Which neuron (``None``: the outside) was seen to activate which, by way of which collateral.
     """
 
     def __init__(self) -> None:
@@ -66,7 +67,7 @@ class Sample:
         self.tasks = 0
         self.is_complete = True
         self.neurons: dict[str, NeuronSample] = {}
-        self.edges: Counter[tuple[str | None, str, str | None, int]] = Counter()
+        self.edges: set[Edge] = set()
 
     def add(self, run: RunRecord, history: Sequence[StoredTask]) -> None:
         """Count one run."""
@@ -78,7 +79,7 @@ class Sample:
             self.neurons.setdefault(task.neuron_name, NeuronSample()).add(run, stored)
             producer = None if stored.input is None else stored.input.producer
             source = None if producer is None else neuron_of.get(producer)
-            self.edges[source, task.collateral_name, task.neuron_name, task.dendrite_index] += 1
+            self.edges.add((source, task.collateral_name, task.neuron_name))
 
     def statistics(self, name: str) -> Data:
         """Return one neuron in numbers."""
@@ -120,49 +121,56 @@ def percentile(ordered: Sequence[float], share: float) -> float | None:
     return ordered[max(math.ceil(share * len(ordered)) - 1, 0)] if ordered else None
 
 
-def observed_graph(sample: Sample) -> Mapping[str, Any]:
+def observed_graph(sample: Sample) -> GraphModel:
     """Return the graph as far as it was seen at work, where the code of it is not at hand."""
-    names = sorted({name for source, _, target, _ in sample.edges for name in (source, target) if name is not None})
-    emits: dict[str | None, dict[str, None]] = {}
-    listens: dict[str | None, dict[str, None]] = {}
-    for source, collateral, target, _ in sample.edges:
-        emits.setdefault(source, {})[collateral] = None
-        listens.setdefault(target, {})[collateral] = None
-    return {
-        "source": "observed",
-        "version": None,
-        "is_complete": sample.is_complete,
-        "neurons": [
-            {
-                "name": name,
-                "ref": ref_of(name),
-                "is_registered": True,
-                "label": name,
-                "component": None,
-                "emits": list(emits.get(name, ())),
-                "listens": list(listens.get(name, ())),
-            }
-            for name in names
-        ],
-        "collaterals": [_observed_collateral(name, sample) for name in sorted({edge[1] for edge in sample.edges})],
-        "edges": [
-            {"source": source, "collateral": collateral, "target": target, "dendrite_index": index}
-            for source, collateral, target, index in sorted(sample.edges, key=str)
-        ],
-    }
+    names = sorted({name for source, _, target in sample.edges for name in (source, target) if name is not None})
+    ids = {name: f"n{number}" for number, name in enumerate(names)}
+    channels = {name: f"c{number}" for number, name in enumerate(sorted({edge[1] for edge in sample.edges}))}
+    return GraphModel(
+        neurons=[_neuron(name, ids[name], channels, sample.edges) for name in names],
+        collaterals=[_collateral(name, id, ids, sample.edges) for name, id in channels.items()],
+        cycles=(),
+    )
 
 
-def _observed_collateral(name: str, sample: Sample) -> Data:
-    edges = [edge for edge in sample.edges if edge[1] == name]
-    owners = sorted({source for source, *_ in edges if source is not None})
-    return {
-        "name": name,
-        "ref": ref_of(name),
-        "is_registered": True,
-        "label": name,
-        "version": 1,
-        "is_entry": not owners,
-        "owners": owners,
-        "listeners": sorted({target for _, _, target, _ in edges if target is not None}),
-        "type_name": None,
-    }
+def _neuron(name: str, id: str, channels: Mapping[str, str], edges: Collection[Edge]) -> NeuronNode:
+    emits = sorted({collateral for source, collateral, _ in edges if source == name})
+    listens = sorted({collateral for _, collateral, target in edges if target == name})
+    return NeuronNode(
+        id=id,
+        name=name,
+        registered=True,
+        doc=None,
+        context_type=None,
+        concurrency=None,
+        max_duration=None,
+        emits=[Emission(one, channels[one]) for one in emits],
+        dendrites=[_dendrite(channels[one]) for one in listens],
+    )
+
+
+def _dendrite(channel: str) -> DendriteNode:
+    return DendriteNode(
+        collateral=channel,
+        index=0,
+        handler="",
+        doc=None,
+        file=None,
+        line=None,
+        mode="sync",
+        transactional=False,
+        modalities=(),
+    )
+
+
+def _collateral(name: str, id: str, ids: Mapping[str, str], edges: Collection[Edge]) -> CollateralNode:
+    own = [edge for edge in edges if edge[1] == name]
+    return CollateralNode(
+        id=id,
+        name=name,
+        registered=True,
+        payload_type=None,
+        version=1,
+        emitters=[ids[one] for one in sorted({source for source, _, _ in own if source is not None})],
+        subscribers=[ids[one] for one in sorted({target for _, _, target in own})],
+    )

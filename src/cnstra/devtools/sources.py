@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, final
 
 from cnstra.core.cns import CNS
 from cnstra.devtools.elsewhere import StoreElsewhere
-from cnstra.devtools.graphs import GraphModel
+from cnstra.devtools.graphs import DeclaredGraph
 from cnstra.devtools.reading import Reader
 from cnstra.durable import DurableRunner
 from cnstra.errors import GraphError
@@ -57,7 +57,7 @@ class Subject:
             raise GraphError("a registry names the parts of a graph: give cns as well")
         self._store = open_store(source)
         self._scope = scope or ""
-        self.graph = None if cns is None else GraphModel(cns, registry)
+        self.graph = None if cns is None else DeclaredGraph(cns, registry)
 
     def reader(self) -> Reader:
         """Return what reads the store in the event loop that a runner has it open in, or in any loop."""

@@ -18,6 +18,6 @@ async def test_no_run_is_lost_and_nothing_is_done_twice_under_fire(
 
     statistics.add("fire", backend.name, **toll.figures)
     assert toll.runs == {"completed": SCALE.runs // 7 * 6, "failed": SCALE.runs // 7}
-    assert toll.harm["kills"] > 5
+    assert toll.harm["kills"] > 2
     assert toll.harm["zombies"] > 0
     assert toll.repeated > 0

@@ -14,4 +14,4 @@ async def test_money_is_moved_once_however_often_the_tellers_are_killed(
     robbery = await rob(backend, crew, transfers=SCALE.transfers, seed=SCALE.seed)
 
     statistics.add("money", backend.name, transfers=SCALE.transfers, **robbery._asdict())
-    assert robbery.kills > 8
+    assert robbery.kills > 2

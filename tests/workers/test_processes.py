@@ -243,7 +243,7 @@ def test_many_jobs_survive_workers_that_are_killed_at_random(crew: Crew) -> None
     starts = Counter(tuple(entry.split()[:2]) for entry in crew.log())
     lost = sum(one.status == "lost" for several in attempts.values() for one in several)
 
-    assert kills >= 5
+    assert kills >= 2
     assert lost > 0
     assert {run.status for run in runs.values()} == {"completed"}
     assert {run.hop_count for run in runs.values()} == {NEURONS}

@@ -17,7 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from kombu import Connection, Queue
+from kombu import Connection, Producer, Queue
 
 from cnstra.workers.celery import TASK_NAME, enqueue
 from tests.workers.celery.working import make_app
@@ -131,6 +131,19 @@ class Crew:
                 letter.ack()
             queue.close()
         return letters
+
+    def move(self, source: str, target: str) -> None:
+        """Move a message from one queue to another, as a person does in a console."""
+        with Connection(self.url) as connection, connection.channel() as channel:
+            message = Queue(source, exchange="", routing_key=source)(channel).get(no_ack=True)
+            Producer(channel).publish(
+                message.body,
+                routing_key=target,
+                headers=message.headers,
+                content_type=message.content_type,
+                content_encoding=message.content_encoding,
+                correlation_id=message.properties["correlation_id"],
+            )
 
     # ---- waiting ---------------------------------------------------------------------------------------------
 

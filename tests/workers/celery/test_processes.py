@@ -119,3 +119,16 @@ def test_the_same_job_twice_at_once_has_one_owner(crew: Crew) -> None:
     assert crew.stop(worker) == 0, crew.said
     assert crew.log == ["1 n0 1", "1 n1 1", "1 n2 1", "1 n3 1"]
     assert crew.waiting() == 0
+
+
+@on_rabbitmq
+def test_a_soft_time_limit_ends_a_turn_and_not_the_run(crew: Crew) -> None:
+    crew.add(1)
+    crew.hold("1 n1")
+    crew.start(processes=1, soft_time_limit=1, grace=0.05)
+    crew.until_held("1 n1 2")
+    crew.hold("")
+    crew.until_completed()
+
+    assert crew.log[:3] == ["1 n0 1", "1 n1 1", "1 n1 2"]
+    assert "its soft time limit has passed" in crew.said

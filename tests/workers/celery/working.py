@@ -52,7 +52,6 @@ def make_app(
         task_default_queue=queue,
         worker_prefetch_multiplier=1,
         worker_redirect_stdouts=False,
-        worker_enable_remote_control=False,
         broker_connection_retry_on_startup=True,
         **(settings or {}),
     )

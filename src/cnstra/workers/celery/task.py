@@ -73,6 +73,7 @@ def make_durable(
         return answers.give(task, host.deliver(delivery))
 
     given = {
+        "shared": False,  # or every other app of the process would have it, too
         "max_retries": None,  # the policy counts
         "throws": (DeadJob,),  # which the handler has logged
         **options,

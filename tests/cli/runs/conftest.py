@@ -1,6 +1,7 @@
 """A store with runs in it, whose application is dead."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,18 @@ from tests.cli.runs.shop import HOSTILE, Order, ordered, runner_of
 SHOP = "tests.cli.runs.shop:runner"
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with the runs ``done``, ``broken``, ``flaky`` and ``waiting``."""
-    path = tmp_path / "runs.db"
+    path = tmp_path_factory.mktemp("shop") / "runs.db"
     asyncio.run(_fill(path))
     return path
+
+
+@pytest.fixture
+def file(filled: Path, tmp_path: Path) -> Path:
+    """A copy of that store for one test."""
+    return Path(shutil.copy(filled, tmp_path / "runs.db"))
 
 
 @pytest.fixture

@@ -89,6 +89,12 @@ class StoreWrapper:
     async def next_due(self, scope: str) -> float | None:
         return await self.around("next_due", partial(self.inner.next_due, scope))
 
+    async def mark(self, scope: str, name: str) -> float | None:
+        return await self.around("mark", partial(self.inner.mark, scope, name))
+
+    async def advance(self, scope: str, name: str, to: float) -> None:
+        await self.around("advance", partial(self.inner.advance, scope, name, to))
+
     async def changed(self, scope: str, timeout: float) -> bool:  # noqa: ASYNC109 - as in the port
         return await self.inner.changed(scope, timeout)
 

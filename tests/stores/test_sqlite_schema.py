@@ -133,7 +133,7 @@ async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE cnstra_meta SET schema_version = 99")
 
-    with pytest.raises(StoreError, match=r"runs\.db: it has schema version 99, .* up to 3: upgrade cnstra"):
+    with pytest.raises(StoreError, match=r"runs\.db: it has schema version 99, .* up to \d+: upgrade cnstra"):
         await opened_and_closed(path)
 
 

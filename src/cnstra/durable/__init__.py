@@ -8,6 +8,7 @@ from cnstra.durable.numbers import RunnerStats
 from cnstra.durable.policy import RetryPolicy
 from cnstra.durable.retention import Keep, RetentionPolicy
 from cnstra.durable.runner import DurableRunner
+from cnstra.durable.timekeeping import Schedule
 from cnstra.durable.views import RunInfo, RunPage, SignalInfo, TaskInfo
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "RunPage",
     "RunProblem",
     "RunnerStats",
+    "Schedule",
     "SignalInfo",
     "TaskInfo",
 ]

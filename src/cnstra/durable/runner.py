@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Self, final
 
 from cnstra.core.cns import CNS
 from cnstra.durable.contexts import CallersContext, ContextFactory
-from cnstra.durable.copying import CopiedRuns
 from cnstra.durable.launching import Graph
 from cnstra.durable.naming import SubscriberNames
 from cnstra.durable.policy import RetryPolicy
 from cnstra.durable.retention import DEFAULT_RETENTION, RetentionPolicy
+from cnstra.durable.scheduling import ScheduledRuns
 from cnstra.durable.settings import DEFAULT_MAX_ACTIVE_RUNS, DEFAULT_MAX_RECOVERIES, Settings
 from cnstra.durable.surroundings import REAL, Surroundings
 from cnstra.durable.transacting import require_transactions
@@ -30,7 +30,7 @@ __all__ = ["DurableRunner"]
 
 
 @final
-class DurableRunner(CopiedRuns):
+class DurableRunner(ScheduledRuns):
     """Runs a graph so that every run survives the process.
 
     ```python
@@ -162,6 +162,8 @@ class DurableRunner(CopiedRuns):
             StoreError: If the store cannot be opened.
         """
         require_transactions(self.cns, self.store)
+        if self._schedules:
+            self._worker.add_chore("cnstra-schedules", self._keep_time)
         await self._worker.open()
 
     async def close(self) -> None:
@@ -171,7 +173,7 @@ class DurableRunner(CopiedRuns):
     def observer(self, store: Store | str | Path | None = None) -> DurableRunner:
         """Return a runner of the same graph, store and scope that takes no runs and drops none; it is not open.
 
-        It looks at runs, and may enqueue, abort and delete them, as a worker of another name.
+        It fires no schedules. It looks at runs, and may enqueue, abort and delete them, as a worker of another name.
 
         Args:
             store: Instead of this runner's own.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from cnstra.durable.colleagues import Colleagues
 from cnstra.durable.committer import Committer
@@ -82,6 +82,7 @@ class Worker:
         self._closing: asyncio.Task[None] | None = None
         self._termination: Termination | None = None
         self._watch: Watch | None = None
+        self._more_chores: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
         self._chores: list[asyncio.Task[None]] = []
 
     # ---- opening ---------------------------------------------------------------------------------------------
@@ -199,7 +200,17 @@ class Worker:
             random=random,
         )
         chores = {"cnstra-watch": self._watch.keep(), "cnstra-tidy": tidying.keep()}
+        chores |= {name: keep() for name, keep in self._more_chores.items()}
         self._chores = [asyncio.create_task(chore, name=name) for name, chore in chores.items()]
+
+    def add_chore(self, name: str, keep: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Have something done beside the runs, from the end of `open` until the worker closes."""
+        self._more_chores[name] = keep
+
+    @property
+    def was_opened(self) -> bool:
+        """Whether it is open, or was."""
+        return self._loop is not None
 
     # ---- while it is open ------------------------------------------------------------------------------------
 

@@ -135,6 +135,13 @@ class Store(Protocol):
         """
         ...
 
+    async def mark(self, scope: str, name: str) -> float | None:
+        """Return how far what has this name has come, such as a schedule; ``None`` if nobody has told."""
+        ...
+
+    async def advance(self, scope: str, name: str, to: float) -> None:
+        """Note how far what has this name has come; it never goes back, whoever tells what in which order."""
+
     async def changed(self, scope: str, timeout: float) -> bool:  # noqa: ASYNC109 - the store waits, no task is cancelled
         """Wait until a run may have become free or an abort may have been requested, or for *timeout* seconds.
 

@@ -59,6 +59,7 @@ class MemoryStore:
     ) -> None:
         self._shelf = Shelf(max_runs=0 if delete_on_complete else max_runs, ttl=ttl)
         self._workers: dict[str, WorkerRecord] = {}
+        self._marks: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
         self._watchers = Watchers()
         self._clock = clock
@@ -188,6 +189,16 @@ class MemoryStore:
         with self._lock:
             due = [run.due_at for run in self._shelf.open_runs(scope) if run.is_scheduled and run.due_at is not None]
         return max(0.0, min(due) - now) if due else None
+
+    async def mark(self, scope: str, name: str) -> float | None:
+        """Return how far what has this name has come, such as a schedule; ``None`` if nobody has told."""
+        with self._lock:
+            return self._marks.get((scope, name))
+
+    async def advance(self, scope: str, name: str, to: float) -> None:
+        """Note how far what has this name has come; it never goes back."""
+        with self._lock:
+            self._marks[scope, name] = max(to, self._marks.get((scope, name), to))
 
     async def changed(self, scope: str, timeout: float) -> bool:  # noqa: ARG002, ASYNC109 - told of every scope
         """Wait until a run may have become free or an abort may have been requested, or for *timeout* seconds."""

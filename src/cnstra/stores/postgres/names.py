@@ -24,6 +24,7 @@ TABLES: Final = (
     "history",
     "contexts",
     "hops",
+    "marks",
 )
 
 _TABLE = re.compile(rf"\bcnstra\.({'|'.join(TABLES)})\b")

@@ -24,7 +24,7 @@ from cnstra.persist.records import (
     StoreStats,
     WorkerRecord,
 )
-from cnstra.stores.postgres import claims, ownership, reads, removal, workers
+from cnstra.stores.postgres import claims, marks, ownership, reads, removal, workers
 from cnstra.stores.postgres.access import Access
 from cnstra.stores.postgres.address import address_of
 from cnstra.stores.postgres.transactions import PostgresTransaction
@@ -182,6 +182,16 @@ class PostgresStore:
         """Return in how many seconds the next ``pending`` run is due that is not due yet."""
         async with self._access.statement() as session:
             return await claims.next_due(session, scope)
+
+    async def mark(self, scope: str, name: str) -> float | None:
+        """Return how far what has this name has come, such as a schedule; ``None`` if nobody has told."""
+        async with self._access.statement() as session:
+            return await marks.mark(session, scope, name)
+
+    async def advance(self, scope: str, name: str, to: float) -> None:
+        """Note how far what has this name has come; it never goes back."""
+        async with self._access.writing() as session:
+            await marks.advance(session, scope, name, to)
 
     async def changed(self, scope: str, timeout: float) -> bool:  # noqa: ASYNC109 - as in the port
         """Wait until the server tells that a run may have become free, or for *timeout* seconds."""

@@ -103,6 +103,7 @@ class Keyspace:
         indexes: What every script that changes a run is given first; see ``scripts/indexes.lua``.
         telling: The channel where changes are told, and the message that tells of one in this scope.
         counter: The number of the newest run.
+        marks: A hash, how far what goes by the clock has come.
         of_run: Returns the keys of the run with that id.
     """
 
@@ -114,7 +115,7 @@ class Keyspace:
         self._ended = {status: self._index(f"ended:{status}") for status in FINAL}
         self.indexes = (self.open, self.due, self.aborts, *self._with.values(), *self._ended.values())
         self.telling = (shared_key(prefix, "changed"), b"=" + to_bytes(scope))
-        self.counter = self._index("last")
+        self.counter, self.marks = self._index("last"), self._index("marks")
         self.of_run = lru_cache(maxsize=2048)(self._of_run)  # a hop takes 1 us less for it
 
     def _index(self, name: str) -> bytes:

@@ -24,7 +24,7 @@ from cnstra.persist.records import (
     StoreStats,
     WorkerRecord,
 )
-from cnstra.stores.redis import history, listing, numbers, removal, taking, workers
+from cnstra.stores.redis import history, listing, marks, numbers, removal, taking, workers
 from cnstra.stores.redis.address import Address
 from cnstra.stores.redis.admission import admit
 from cnstra.stores.redis.claiming import Claim, put_back
@@ -193,6 +193,14 @@ class RedisStore:
     async def next_due(self, scope: str) -> float | None:
         """Return in how many seconds the next waiting run is due that is not due yet."""
         return await numbers.next_due(self._link, self._link.space(scope))
+
+    async def mark(self, scope: str, name: str) -> float | None:
+        """Return how far what has this name has come, such as a schedule; ``None`` if nobody has told."""
+        return await marks.mark(self._link, self._link.space(scope), name)
+
+    async def advance(self, scope: str, name: str, to: float) -> None:
+        """Note how far what has this name has come; it never goes back."""
+        await marks.advance(self._link, self._link.space(scope), name, to)
 
     async def changed(self, scope: str, timeout: float) -> bool:  # noqa: ASYNC109 - the store waits, no task is cancelled
         """Wait for the server to tell of a change in *scope*, or for *timeout* seconds."""

@@ -29,7 +29,7 @@ from cnstra.persist.records import (
     StoreStats,
     WorkerRecord,
 )
-from cnstra.stores.sqlite import claims, ending, listing, reads, removal, schedule, workers
+from cnstra.stores.sqlite import claims, ending, listing, marks, reads, removal, schedule, workers
 from cnstra.stores.sqlite.admission import admit
 from cnstra.stores.sqlite.changes import ChangeWatch
 from cnstra.stores.sqlite.commits import commit_all, commit_fitting
@@ -253,6 +253,14 @@ class SqliteStore:
     async def next_due(self, scope: str) -> float | None:
         """Return in how many seconds the next waiting run is due that is not due yet."""
         return await self._reader.run(partial(schedule.next_due, scope=scope))
+
+    async def mark(self, scope: str, name: str) -> float | None:
+        """Return how far what has this name has come, such as a schedule; ``None`` if nobody has told."""
+        return await self._reader.run(partial(marks.mark, scope=scope, name=name))
+
+    async def advance(self, scope: str, name: str, to: float) -> None:
+        """Note how far what has this name has come; it never goes back."""
+        await self._write(partial(marks.advance, scope=scope, name=name, to=to))
 
     async def changed(self, scope: str, timeout: float) -> bool:  # noqa: ARG002, ASYNC109 - told of every scope
         """Wait until a run may have become free or an abort may have been requested, or for *timeout* seconds."""

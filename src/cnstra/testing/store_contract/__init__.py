@@ -37,6 +37,7 @@ from cnstra.testing.store_contract.commits import CommitContract
 from cnstra.testing.store_contract.filters import FilterContract
 from cnstra.testing.store_contract.history import HistoryContract
 from cnstra.testing.store_contract.listing import ListContract
+from cnstra.testing.store_contract.marks import MarkContract
 from cnstra.testing.store_contract.poison import PoisonContract
 from cnstra.testing.store_contract.removal import RemovalContract
 from cnstra.testing.store_contract.retrying import RetryContract
@@ -64,6 +65,7 @@ class StoreContract(
     FilterContract,
     RemovalContract,
     WorkerContract,
+    MarkContract,
     ChangeContract,
     SharingContract,
     TransactionContract,

@@ -1,12 +1,13 @@
 """What the tests on FastStream's brokers share: a NATS, a RabbitMQ, and places for jobs on them."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
 
-from tests.servers.nats import nats_server
+from tests.servers.nats import NatsServer, nats_server
+from tests.servers.rabbitmq import RabbitServer, rabbitmq_server
 from tests.workers.faststream.boards import Board, NatsBoard, RabbitBoard, nats_board
 
 BOARDS = ["nats", "rabbitmq"]
@@ -44,3 +45,14 @@ async def board_of(broker: str, url: str, **options: Any) -> AsyncIterator[Board
             yield subject
     else:
         yield RabbitBoard(url, "classic" if broker.endswith("classic") else "quorum")
+
+
+@contextmanager
+def server_of(broker: str) -> Iterator[NatsServer | RabbitServer]:
+    """Start a broker of its own."""
+    if broker == "nats":
+        with nats_server() as server:
+            yield server
+    else:
+        with rabbitmq_server() as other:
+            yield other

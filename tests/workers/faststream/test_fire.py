@@ -7,17 +7,13 @@ import asyncio
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.durable.graphs import line, pass_on
-from tests.servers.nats import NatsServer, nats_server
-from tests.servers.rabbitmq import RabbitServer, rabbitmq_server
 from tests.workers.faststream.boards import Board, job, until
-from tests.workers.faststream.conftest import BOARDS, board_of
+from tests.workers.faststream.conftest import BOARDS, board_of, server_of
 from tests.workers.faststream.crew import LEASE, Crew, run_again
 from tests.workers.working import NEURONS
 
@@ -31,17 +27,6 @@ AT_ONCE = 2 if SOAKS else 1
 """How many jobs a worker has in hand, so that there is time to kill some."""
 
 pytestmark = pytest.mark.timeout(600 if SOAKS else 120)
-
-
-@contextmanager
-def server_of(broker: str) -> Iterator[NatsServer | RabbitServer]:
-    """Start a broker of its own."""
-    if broker == "nats":
-        with nats_server() as server:
-            yield server
-    else:
-        with rabbitmq_server() as other:
-            yield other
 
 
 async def put_jobs(board: Board) -> None:

@@ -18,6 +18,7 @@ from cnstra.workers.faststream.rabbit import JobQueue
 from tests.durable.graphs import Context, Item, Switch, line, pass_on
 from tests.servers.processes import free_port
 from tests.workers.faststream.boards import Board, job, statuses, until, until_completed, worker
+from tests.workers.faststream.conftest import BOARDS, board_of, server_of
 
 SOON = RetryPolicy(first_delay=0.1, jitter=0.0)
 
@@ -201,6 +202,19 @@ async def test_a_worker_whose_broker_is_not_there_waits_and_stops_at_once(
     await task
 
     assert waits
+
+
+@pytest.mark.parametrize("broker", BOARDS)
+async def test_a_worker_whose_broker_has_gone_away_stops_in_good_order(broker: str) -> None:
+    graph, store = line(pass_on), MemoryStore()
+    with server_of(broker) as server:
+        async with board_of(broker, server.url) as board:
+            await board.put(job())
+            async with worker(board, graph, store):
+                await until_completed(store)
+                server.kill()
+
+    assert graph.ran == ["n0:1"]
 
 
 def test_options_that_make_no_sense_are_refused() -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, final
 
 try:
     from faststream.nats import NatsBroker
-    from nats.errors import MaxPayloadError
     from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StorageType, StreamConfig
     from nats.js.errors import BadRequestError, NoStreamResponseError, NotFoundError
 except ImportError as missing:
@@ -17,7 +16,7 @@ except ImportError as missing:
 
 from cnstra.durable.arguments import seconds, whole
 from cnstra.errors import GraphError, PayloadError
-from cnstra.workers.faststream.nats_line import JOB_ID, SubjectLine
+from cnstra.workers.faststream.nats_line import JOB_ID, SubjectLine, size_with
 
 if TYPE_CHECKING:
     from nats.js import JetStreamContext
@@ -115,14 +114,21 @@ class JobSubject:
 
     async def publish(self, broker: NatsBroker, data: bytes, job_id: str) -> None:
         """Put a job there, and return when it is on disk; see `Place`."""
-        jetstream = (await broker.connect()).jetstream()
+        client = await broker.connect()
+        headers = {"Nats-Msg-Id": job_id, JOB_ID: job_id, "content-type": "application/json"}
+        if size_with(headers, data) > client.max_payload:
+            problem = (
+                f"{len(data):,} bytes are more than this server takes, whose max_payload is {client.max_payload:,}"
+            )
+            raise PayloadError("job", "$", f"{problem}: store the bulk elsewhere and send a reference")
+        jetstream = client.jetstream()
         try:
-            await self._publish(jetstream, data, job_id)
+            await jetstream.publish(self.subject, data, stream=self._options.stream, headers=headers)
         except NoStreamResponseError:
             if not self._options.declare:
                 raise
             await self._declare_streams(jetstream)
-            await self._publish(jetstream, data, job_id)
+            await jetstream.publish(self.subject, data, stream=self._options.stream, headers=headers)
 
     async def declare(self, jetstream: JetStreamContext) -> None:
         """Make what is not there yet, and have the consumer as it is wanted.
@@ -139,14 +145,6 @@ class JobSubject:
         except BadRequestError as error:
             told = f"the stream {options.stream!r} cannot have the consumer {options.durable!r}: {error.description}"
             raise GraphError(told) from error
-
-    async def _publish(self, jetstream: JetStreamContext, data: bytes, job_id: str) -> None:
-        headers = {"Nats-Msg-Id": job_id, JOB_ID: job_id, "content-type": "application/json"}
-        try:
-            await jetstream.publish(self.subject, data, stream=self._options.stream, headers=headers)
-        except MaxPayloadError as error:
-            problem = f"{len(data):,} bytes are more than this server takes, which has max_payload for that"
-            raise PayloadError("job", "$", f"{problem}: store the bulk elsewhere and send a reference") from error
 
     async def _declare_streams(self, jetstream: JetStreamContext) -> None:
         options = self._options

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, assert_never, final
 
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
-from nats.errors import ConnectionClosedError, MaxPayloadError
 from nats.errors import Error as NatsError
 from nats.js.errors import ServiceUnavailableError
 
 from cnstra.workers.deliveries import Dead, Delivery, Done, Outcome, Retry
 from cnstra.workers.faststream.nats_keeper import AckKeeper
+from cnstra.workers.faststream.ports import LineLost
 
 if TYPE_CHECKING:
     from nats.js import JetStreamContext
     from nats.js.api import ConsumerConfig
 
-__all__ = ["JOB_ID", "REASON", "SubjectLine"]
+__all__ = ["JOB_ID", "REASON", "SubjectLine", "size_with"]
 
 logger = logging.getLogger("cnstra")
 
@@ -90,7 +90,9 @@ class SubjectLine:
         """Return the next delivery; see `Line`."""
         client = await self._broker.connect()
         if client.is_closed:
-            raise ConnectionClosedError
+            raise LineLost(
+                "the client has given up its connection to NATS: it was told to, or the server has refused it"
+            )
         if not client.is_connected:  # requests that are made now would all be sent when it is back
             await asyncio.sleep(_LOOK / 10)
             return None
@@ -149,22 +151,29 @@ class SubjectLine:
         """Put a job with the dead letters, and only then take it from the stream."""
         message: NatsMessage = delivery.message
         raw = message.raw_message
-        jetstream = (await self._broker.connect()).jetstream()
+        client = await self._broker.connect()
         kept = {name: value for name, value in (raw.headers or {}).items() if not name.lower().startswith("nats-")}
         kept |= {"Nats-Msg-Id": f"dead-{_place_of(message)}"}
         if delivery.job_id is not None:
             kept[JOB_ID] = delivery.job_id
         told = {**kept, REASON: " ".join(reason.split())[:_LONGEST_REASON].encode("ascii", "replace").decode()}
+        fitting = (one for one in (told, kept, raw.headers) if size_with(one, raw.data) <= client.max_payload)
         try:
-            try:
-                await jetstream.publish(self._dead_letters, raw.data, timeout=_TIMEOUT, headers=told)
-            except MaxPayloadError:  # with the reason; the job alone has fitted before
-                await jetstream.publish(self._dead_letters, raw.data, timeout=_TIMEOUT, headers=raw.headers)
+            await client.jetstream().publish(
+                self._dead_letters, raw.data, timeout=_TIMEOUT, headers=next(fitting, None)
+            )
         except (NatsError, TimeoutError) as error:
             logger.warning("job %s is dead, and could not be put with the dead letters: %r", delivery.job_id, error)
             await message.nack(_LATER)
         else:
             await message.reject()
+
+
+def size_with(headers: Mapping[str, str] | None, data: bytes) -> int:
+    """Return the size of a message as the server counts it, which ends the connection if it is more than it takes."""
+    if not headers:
+        return len(data)
+    return len(data) + 12 + sum(len(name.encode()) + len(value.encode()) + 4 for name, value in headers.items())
 
 
 def _job_id(message: NatsMessage) -> str:

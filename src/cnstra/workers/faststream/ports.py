@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 if TYPE_CHECKING:
     from cnstra.workers.deliveries import Delivery, Outcome
 
-__all__ = ["Broker", "Line", "Place"]
+__all__ = ["Broker", "Line", "LineLost", "Place"]
+
+
+class LineLost(Exception):
+    """The broker's client has given up its connection for good: the worker can only end, and be started again."""
 
 
 class Broker(Protocol):
@@ -34,7 +38,11 @@ class Line(Protocol):
         """
 
     async def take(self) -> Delivery | None:
-        """Return the next delivery; ``None`` if there was none for about a second. It may be cancelled."""
+        """Return the next delivery; ``None`` if there was none for about a second. It may be cancelled.
+
+        Raises:
+            LineLost: If there is no hope.
+        """
         ...
 
     async def answer(self, delivery: Delivery, outcome: Outcome) -> None:

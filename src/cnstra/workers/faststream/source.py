@@ -8,10 +8,12 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, final
 
 from cnstra.errors import CNSError
+from cnstra.workers.faststream.ports import LineLost
 from cnstra.workers.judging import text_of
 from cnstra.workers.polling import PolledSource
 
 if TYPE_CHECKING:
+    from cnstra.workers.deliveries import Delivery
     from cnstra.workers.faststream.ports import Broker, Line
     from cnstra.workers.handler import JobHandler
     from cnstra.workers.loop_watch import LoopWatch
@@ -50,10 +52,11 @@ class LineSource:
         self._line = line
         self._broker = broker
         self._watch = watch
-        self._polled = PolledSource(handler, line.take, line.answer, at_once=concurrency, idle=_IDLE)
+        self._polled = PolledSource(handler, self._take, line.answer, at_once=concurrency, idle=_IDLE)
         self._stack = ExitStack()
         self._stopped = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
+        self._lost: LineLost | None = None
 
     async def run(self) -> None:
         """Take jobs until `stop` is called; wait for the broker as long as it takes."""
@@ -78,7 +81,7 @@ class LineSource:
         finally:
             self._stack.close()
             if self._broker is not None:
-                await self._broker.stop()
+                await _disconnect(self._broker)
 
     async def _run(self) -> None:
         opening = asyncio.create_task(self._open(), name="cnstra-open-line")
@@ -95,6 +98,16 @@ class LineSource:
             logger.info("this worker takes jobs")
             self.ready.set()
             await self._polled.run()
+        if self._lost is not None:
+            raise self._lost
+
+    async def _take(self) -> Delivery | None:
+        try:
+            return await self._line.take()
+        except LineLost as error:
+            self._lost = error
+            await self._polled.stop()
+            return None
 
     async def _open(self) -> bool:
         """Connect; return ``False`` if that is not wanted any more."""
@@ -114,3 +127,12 @@ class LineSource:
             else:
                 return True
         return False
+
+
+async def _disconnect(broker: Broker) -> None:
+    """Disconnect; a client whose server is away may complain of that, or wait for it."""
+    try:
+        async with asyncio.timeout(_LAST_PATIENCE * 5):
+            await broker.stop()
+    except Exception as error:  # noqa: BLE001 - nothing depends on it any more
+        logger.debug("the broker was not disconnected in good order: %r", error)

@@ -1,6 +1,7 @@
 """What every test of the project shares."""
 
 import os
+import signal
 import sys
 from collections.abc import Generator, Iterator
 from typing import TextIO
@@ -23,6 +24,8 @@ _STDERR = pytest.StashKey[TextIO]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Whoever started the tests in the background has SIGINT ignored, and so would every process that they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[_STDERR] = os.fdopen(os.dup(2), "w")  # before pytest captures what a test writes there
 
 

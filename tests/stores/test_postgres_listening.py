@@ -95,7 +95,8 @@ async def test_news_that_come_while_nobody_waits_are_kept_for_who_waits_next(
     await here.claim("", "worker", dead=(), limit=0)  # gives its event loop the time to hear of it
 
     assert await here.changed("", 60)
-    assert not await here.changed("", 0.05)
+    while await here.changed("", 0.05):  # to listen anew is news, too; in the end there are none
+        pass
 
 
 @pytest.mark.parametrize("is_own", [True, False])

@@ -118,16 +118,6 @@ class Feed:
         overflows = self._overflows + sum(one.overflows for one in self._subscriptions)
         return {"clients": len(self._subscriptions), "events": self._count, "overflows": overflows}
 
-    def require_room(self) -> None:
-        """Do nothing if somebody may subscribe.
-
-        Raises:
-            ApiProblem: If too many watch already, or the server is about to stop.
-        """
-        if self._is_closed or len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
-            detail = "the server stops" if self._is_closed else f"{MAX_SUBSCRIPTIONS} clients watch already"
-            raise ApiProblem(503, "too_many_streams", detail, {"Retry-After": "5"})
-
     @asynccontextmanager
     async def subscribe(self, run: str | None, last_event_id: str | None) -> AsyncIterator[Subscription]:
         """Watch for as long as the context is open.
@@ -137,9 +127,11 @@ class Feed:
             last_event_id: What the client got last, if it has been here before.
 
         Raises:
-            ApiProblem: As `require_room` does.
+            ApiProblem: If too many watch already, or the server is about to stop.
         """
-        self.require_room()
+        if self._is_closed or len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
+            detail = "the server stops" if self._is_closed else f"{MAX_SUBSCRIPTIONS} clients watch already"
+            raise ApiProblem(503, "too_many_streams", detail, {"Retry-After": "5"})
         subscription = Subscription(run)
         self._subscriptions.add(subscription)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, final
 
-from cnstra.devtools.problems import bad_request
+from cnstra.devtools.problems import not_found
 from cnstra.devtools.reading import MAX_HISTORY, Reader
 from cnstra.devtools.sealing import Seal
 from cnstra.persist.records import RunFilter, RunRecord
@@ -79,7 +79,7 @@ class RunFinder:
     def _opened(self, cursor: str) -> _Place:
         data = self._seal.open(cursor)
         if data is None:
-            raise bad_request("this is no cursor, or one of another DevTools: begin at the first page", "bad_cursor")
+            raise not_found("no page has this cursor here: begin at the first one", "no_page")
         return _Place(*data)
 
     def _closed(self, place: _Place) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final, final
 
+from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from cnstra.devtools.answering import json_bytes
 from cnstra.devtools.asking import Asked
-from cnstra.devtools.feed import Event, Feed
+from cnstra.devtools.feed import Event, Feed, Subscription
 from cnstra.devtools.refs import name_of
 
 __all__ = ["EventRoutes"]
@@ -46,29 +48,57 @@ class EventRoutes:
         asked = Asked(request, "run", "last_event_id")
         run, given = asked.text("run"), asked.text("last_event_id")
         last_event_id = request.headers.get("last-event-id") or given
-        followed = None if run is None else name_of(run)
-        self.feed.require_room()
-        # Nothing is held before the first line is asked for: a client that has gone by then never asks.
-        lines = self._lines(followed, last_event_id) if request.method == "GET" else _nothing()
-        return StreamingResponse(lines, media_type="text/event-stream", headers=_HEADERS)
-
-    async def _lines(self, run: str | None, last_event_id: str | None) -> AsyncIterator[bytes]:
-        yield b"retry: 1000\n\n"
-        async with self.feed.subscribe(run, last_event_id) as subscription:
-            silence = 0.0
-            while not subscription.is_over and not server_is_leaving():
-                events = await subscription.take(_BLINK)
-                silence = 0.0 if events else silence + _BLINK
-                if events:
-                    yield b"".join(_written(event) for event in events)
-                elif silence >= self.heartbeat:
-                    silence = 0.0
-                    yield b": nothing new\n\n"
+        return _Stream(self.feed, None if run is None else name_of(run), last_event_id, self.heartbeat)
 
 
-async def _nothing() -> AsyncIterator[bytes]:
-    return
-    yield  # makes it a generator
+@final
+class _Stream(Response):
+    """Watches for exactly as long as it is sent."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, feed: Feed, run: str | None, last_event_id: str | None, heartbeat: float) -> None:
+        super().__init__(headers=_HEADERS)
+        del self.headers["content-length"]
+        self.background: BackgroundTask | None = None
+        self._feed = feed
+        self._run = run
+        self._last_event_id = last_event_id
+        self._heartbeat = heartbeat
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send events, or the head alone if no more is asked for."""
+        start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        if scope["method"] == "HEAD":
+            await send(start)
+            await send({"type": "http.response.body", "body": b""})
+            return
+        async with self._feed.subscribe(self._run, self._last_event_id) as subscription:
+            leaving = asyncio.create_task(_end_when_gone(receive, subscription))
+            try:
+                await send(start)
+                await self._send_events(subscription, send)
+                await send({"type": "http.response.body", "body": b""})
+            finally:
+                leaving.cancel()
+                await asyncio.wait([leaving])
+
+    async def _send_events(self, subscription: Subscription, send: Send) -> None:
+        text, silence = b"retry: 1000\n\n", 0.0
+        while not subscription.is_over and not server_is_leaving():
+            if text:
+                await send({"type": "http.response.body", "body": text, "more_body": True})
+            events = await subscription.take(_BLINK)
+            text = b"".join(_written(event) for event in events)
+            silence = 0.0 if text else silence + _BLINK
+            if silence >= self._heartbeat:
+                text, silence = b": nothing new\n\n", 0.0
+
+
+async def _end_when_gone(receive: Receive, subscription: Subscription) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    subscription.end()
 
 
 def _written(event: Event) -> bytes:

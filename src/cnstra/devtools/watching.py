@@ -18,6 +18,8 @@ _OPEN_RUNS: Final = 200
 _NEWEST_RUNS: Final = 100
 _SELDOM: Final = 2.0
 """Seconds between two looks at what changes seldom, or takes the store long to count."""
+_SOON: Final = 0.5
+"""The same, after runs have changed."""
 _Print: TypeAlias = tuple[object, ...]
 
 
@@ -52,6 +54,7 @@ class Lookout:
         self._views = views
         self._seen: dict[str, tuple[_Print, RunRecord]] | None = None
         self._seldom_at = float("-inf")
+        self._is_overtaken = False
         self._stats: Mapping[str, Any] | None = None
         self._workers: Sequence[Mapping[str, Any]] | None = None
         self.latest = 0.0
@@ -109,14 +112,15 @@ class Lookout:
 
     async def _seldom(self, *, is_first: bool, is_busy: bool) -> list[Change]:
         now = time.monotonic()
-        if now < self._seldom_at + (_SELDOM / 4 if is_busy else _SELDOM):
+        self._is_overtaken |= is_busy
+        if now < self._seldom_at + (_SOON if self._is_overtaken else _SELDOM):
             return []
         stats = await self._reader.stats()
         counted = {"runs": dict(stats.runs), "oldest_open_at": stats.oldest_open_at}
         workers = [self._views.worker(worker) for worker in await self._reader.workers()]
         # A lease moves with each heartbeat, which is no news.
         known = [{name: value for name, value in one.items() if name != "lease_until"} for one in workers]
-        self._seldom_at = now
+        self._seldom_at, self._is_overtaken = now, False
         changes = []
         if counted != self._stats and not is_first:
             changes.append(Change("stats", "", counted))

@@ -19,9 +19,12 @@ from cnstra.workers import BrokerWorker, StimulationJob, StopSignals
 from cnstra.workers.faststream import create_worker as create_faststream_worker
 from cnstra.workers.faststream.nats import JobSubject
 from cnstra.workers.faststream.rabbit import JobQueue
+from cnstra.workers.procrastinate import apply_schema
+from cnstra.workers.procrastinate import create_worker as create_procrastinate_worker
 from tests.durable.graphs import Graph, line, pass_on
 from tests.durable.waiting import until
 from tests.servers.nats import some_nats
+from tests.servers.postgres import postgres_server
 from tests.servers.rabbitmq import some_rabbitmq
 from tests.servers.redis import redis_url
 
@@ -44,6 +47,12 @@ def nats() -> Iterator[str]:
 def redis() -> Iterator[str]:
     with redis_url() as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    with postgres_server() as server:
+        yield server.url
 
 
 @pytest.fixture
@@ -171,6 +180,24 @@ async def test_a_job_for_celery_is_a_message_in_its_queue(redis: str, rabbitmq: 
     assert other is not None
     assert (other.headers["id"], other.priority) == ("one", 3)
     assert other.headers["eta"] is not None
+
+
+async def test_a_job_for_procrastinate_is_run_by_a_worker_there(postgres: str, name: str) -> None:
+    graph = line(pass_on)
+    await apply_schema(postgres)
+
+    job_id = await produce(read_address(f"procrastinate+{postgres}", name), Order(JOB, delay=0.01, priority=3))
+    await run_one(create_procrastinate_worker(name, runner_of(graph), connection=postgres), graph)
+
+    assert job_id == "one"
+    assert graph.ran == ["n0:7"]
+
+
+async def test_a_database_that_cannot_be_reached_is_a_broker_that_cannot(name: str) -> None:
+    with pytest.raises(CommandError, match="procrastinate has not taken the job") as raised:
+        await produce(read_address("procrastinate+postgresql://127.0.0.1:1/shop", name), Order(JOB))
+
+    assert raised.value.code == Exit.BROKER
 
 
 async def test_a_subject_of_nats_is_in_a_stream() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from cnstra.cli.ending import CommandError, Exit
-from cnstra.errors import CNSError
+from cnstra.errors import CNSError, StoreError
 from cnstra.workers.job import StimulationJob
 from cnstra.workers.judging import text_of
 
@@ -120,6 +120,8 @@ async def produce(address: Address, order: Order) -> str:
     try:
         async with asyncio.timeout(_PATIENCE):
             return await producer.produce(address, order)
+    except StoreError as error:  # of a broker that is in a database
+        raise CommandError(f"{address.broker} has not taken the job: {error}", Exit.BROKER) from error
     except CNSError:
         raise
     except ImportError as error:
@@ -195,6 +197,15 @@ async def _to_celery(address: Address, order: Order) -> str:
     return await asyncio.to_thread(send)
 
 
+async def _to_procrastinate(address: Address, order: Order) -> str:
+    from cnstra.workers.procrastinate import enqueue, open_queue  # noqa: PLC0415 - the same
+
+    async with open_queue(address.queue, connection=address.url) as queue:
+        later, priority = order.delay or None, order.priority or 0
+        job_id = await enqueue(queue, order.job, schedule_in=later, priority=priority)
+    return str(job_id)  # there is always one, since nothing was said of a queueing lock
+
+
 _PRODUCERS: Final[Mapping[str, Producer]] = {
     "bullmq": Producer(
         _to_bullmq,
@@ -214,5 +225,10 @@ _PRODUCERS: Final[Mapping[str, Producer]] = {
         "faststream+amqp://localhost:5672?queue=imports",
         has=frozenset(),
         parameters=frozenset({"stream", "kind"}),
+    ),
+    "procrastinate": Producer(
+        _to_procrastinate,
+        frozenset({"postgresql", "postgres"}),
+        "procrastinate+postgresql://localhost/shop?queue=imports",
     ),
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.postgres import postgres_server
 from tests.servers.redis import redis_url
 from tests.workers.bullmq_board import new_board, until
 from tests.workers.bullmq_crew import QUICK, Crew, crew_on, reached, stop
@@ -18,8 +19,17 @@ def url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def postgres_server_url() -> Iterator[str]:
+    with postgres_server() as server:
+        yield server.url
+
+
 @pytest.fixture(params=["a store", "the job's own progress"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
+    if request.param == "Postgres":
+        url: str = request.getfixturevalue("postgres_server_url")
+        return url
     return f"sqlite:///{tmp_path / 'runs.db'}" if request.param == "a store" else None
 
 
@@ -44,6 +54,7 @@ async def test_a_job_whose_workers_are_killed_three_times_goes_on(crew: Crew) ->
     assert crew.log == ["1 n0 1", "1 n1 1", "1 n1 2", "1 n2 2", "1 n2 3", "1 n2 4", "1 n3 4"]
 
 
+@pytest.mark.parametrize("store", ["a store", "Postgres", "the job's own progress"], indirect=True)
 async def test_a_worker_that_stood_still_past_its_lock_changes_nothing(crew: Crew) -> None:
     await crew.board.add(1)
     crew.hold("1 n1")

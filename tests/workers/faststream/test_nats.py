@@ -11,7 +11,7 @@ from cnstra import DurableRunner
 from cnstra.errors import GraphError, PayloadError
 from cnstra.stores import MemoryStore
 from cnstra.workers import StimulationJob
-from cnstra.workers.faststream import create_worker, enqueue_job
+from cnstra.workers.faststream import create_worker, enqueue_job, nats_line
 from cnstra.workers.faststream.nats import JobSubject
 from cnstra.workers.faststream.nats_line import JOB_ID, REASON
 from cnstra.workers.faststream.ports import LineLost
@@ -139,3 +139,18 @@ async def test_a_consumer_that_somebody_deletes_is_made_again(nats_place: NatsBo
         await until_completed(store, "second")
 
     assert await nats_place.left() == 0
+
+
+async def test_a_stream_for_dead_letters_that_somebody_deletes_is_made_again(
+    nats_place: NatsBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nats_line, "_LATER", 0.1)
+    store = MemoryStore()
+    await nats_place.put(job(1), job_ids=["good"])
+    async with worker(nats_place, line(pass_on), store):
+        await until_completed(store, "good")
+        await nats_place.jetstream.delete_stream(f"{nats_place.place.stream}-dead")
+        await nats_place.jetstream.publish(nats_place.place.subject, b"{}", headers={JOB_ID: "bad"})
+        await until(nats_place.count_dead)
+
+    assert list(await nats_place.dead()) == ["bad"]

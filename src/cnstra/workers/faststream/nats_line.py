@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never, final
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
 from nats.errors import Error as NatsError
-from nats.js.errors import ServiceUnavailableError
+from nats.js.errors import NoStreamResponseError, ServiceUnavailableError
 
 from cnstra.workers.deliveries import Dead, Delivery, Done, Outcome, Retry
 from cnstra.workers.faststream.nats_keeper import AckKeeper
@@ -165,6 +165,8 @@ class SubjectLine:
         except (NatsError, TimeoutError) as error:
             logger.warning("job %s is dead, and could not be put with the dead letters: %r", delivery.job_id, error)
             await message.nack(_LATER)
+            if isinstance(error, NoStreamResponseError):  # somebody has deleted the stream
+                await self._declare(client.jetstream())
         else:
             await message.reject()
 

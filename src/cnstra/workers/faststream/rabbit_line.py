@@ -145,7 +145,7 @@ class QueueLine:
         those before it are gone.
         """
         step = min(max(ceil(log2(seconds)), _SHORTEST), _LONGEST)
-        name = f"{self._name}.retry.{2.0**step:g}s"
+        name = f"{self._name}.retry.{2**step}s"
         copy = _copy(message, {})
         copy.expiration = min(seconds, 2.0**step)
         await self._move(message, copy, name, self._retry_arguments)

@@ -284,7 +284,7 @@ async def test_a_job_waits_for_its_time_and_is_taken_up_when_that_has_come(board
     assert (await board.job("never"))["status"] == "todo"
 
 
-async def test_a_job_that_procrastinates_own_api_has_added_runs(board: Board) -> None:
+async def test_jobs_that_were_added_by_procrastinates_own_api_or_by_hand_run(board: Board) -> None:
     store = MemoryStore()
     graph = line(pass_on)
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=board.url))
@@ -292,11 +292,12 @@ async def test_a_job_that_procrastinates_own_api_has_added_runs(board: Board) ->
     async with board.worker(graph, store), app.open_async():
         as_text = await deferring.defer_async(job=StimulationJob("c0", {"n": 1}).to_json())
         as_data = await deferring.defer_async(job={"collateralName": "c0", "payload": {"n": 2}})
-        await board.until("succeeded", as_text, as_data)
+        by_hand = await board.add_raw({"job": {"collateralName": "c0", "payload": {"n": 3}}})
+        await board.until("succeeded", as_text, as_data, by_hand)
         runs = {run.stimulation_id.rpartition("-")[0] for run in await store.list("")}
 
-    assert sorted(graph.ran) == ["n0:1", "n0:2"]
-    assert runs == {f"{board.name}-{as_text}", f"{board.name}-{as_data}"}
+    assert sorted(graph.ran) == ["n0:1", "n0:2", "n0:3"]
+    assert runs == {f"{board.name}-{number}" for number in (as_text, as_data, by_hand)}
 
 
 async def test_a_job_that_procrastinate_is_asked_to_abort_is_aborted_with_its_run(board: Board) -> None:

@@ -1,16 +1,14 @@
 """Whose a job is: dead workers, forgotten ones, jobs that get lost on their way, and servers that are away."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from cnstra.stores import MemoryStore
 from tests.durable.graphs import Context, Graph, Item, line, line_that_waits, pass_on
-from tests.servers.proxy import Proxy, proxy_to
+from tests.servers.proxy import Proxy
 from tests.workers.procrastinate.board import NEVER, Board, until
 
 QUICK: dict[str, Any] = {"heartbeat_timeout": 0.4, "poll_interval": 0.1}
@@ -133,6 +131,15 @@ async def test_a_worker_that_was_taken_for_dead_comes_back_under_another_number(
     assert other != number
 
 
+async def test_what_others_say_on_the_channel_of_a_queue_is_passed_over(board: Board) -> None:
+    async with board.worker(line(pass_on)):
+        await only_worker(board)
+        for nonsense in ("", "nonsense", "[]", '{"type": "job_inserted"}', '{"type": 7, "job_id": "x"}'):
+            await board.ask("SELECT pg_notify(%s, %s)", board.channel, nonsense)
+        await board.add()
+        await board.until("succeeded")
+
+
 async def test_a_worker_takes_leave_when_it_stops(board: Board) -> None:
     async with board.worker(line(pass_on)):
         await only_worker(board)
@@ -197,14 +204,6 @@ async def test_a_job_that_never_got_to_its_worker_is_delivered_again(board: Boar
 
 
 # ---- a server that is away -----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-async def network(url: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Proxy, str]]:
-    """Yield a network between workers and server, and the address of the server by way of it."""
-    monkeypatch.setattr("cnstra.workers.procrastinate.worker._PATIENCE", 0.2)
-    async with proxy_to(postgres_url) as proxy:
-        yield proxy, make_conninfo(proxy.url, options=conninfo_to_dict(url)["options"])
 
 
 async def test_an_answer_waits_until_the_server_is_back(

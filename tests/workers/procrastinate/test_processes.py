@@ -5,6 +5,7 @@ import random
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,11 @@ from tests.workers.procrastinate.board import Board, make_tables, new_board, unt
 from tests.workers.procrastinate.crew import TIMEOUT, Crew, reached, run_again, stop
 from tests.workers.working import NEURONS
 
-JOBS = 120 if Scale().runs == SCALE.runs else 500
+SOAKS = Scale() != SCALE
+JOBS = 500 if SOAKS else 120
 DEAD = 10
+LOAD = 500 if SOAKS else 60
+AWAY = 20.0 if SOAKS else 1.5
 
 
 @pytest.fixture
@@ -155,23 +159,26 @@ async def is_over(crew: Crew, next_kill: int) -> bool:
 
 
 async def test_a_server_that_is_away_under_load_loses_no_job(tmp_path: Path) -> None:
-    with postgres_server() as server:
+    names = [f"job-{number}" for number in range(LOAD)]
+    async with AsyncExitStack() as stack:
+        server = stack.enter_context(postgres_server())
         make_tables(server.url)
-        async with new_board(server.url) as board:
-            crew = Crew(board, tmp_path, store_in(server.url, "runs"))
-            workers = [await crew.start(heartbeat_timeout=5.0) for _ in range(2)]
-            await until(lambda: is_registered(crew, 2))
-            names = [f"job-{number}" for number in range(60)]
-            for number, name in enumerate(names):
-                await board.add(number, name)
-            await until(lambda: len(crew.log) >= 40)
-            server.kill()
-            await asyncio.sleep(1.5)
-            server.start()
-        async with new_board(server.url, board.name) as board:
-            await board.until("succeeded", *names)
-            assert [worker.returncode for worker in workers] == [None, None], crew.errors
-            statuses = [await stop(worker) for worker in workers]
+        board = await stack.enter_async_context(new_board(server.url))
+        crew = Crew(board, tmp_path, store_in(server.url, "runs"))
+        stack.push_async_callback(crew.end)
+        workers = [await crew.start(heartbeat_timeout=5.0) for _ in range(2)]
+        await until(lambda: is_registered(crew, 2))
+        for number, name in enumerate(names):
+            await board.add(number, name)
+        await until(lambda: len(crew.log) >= 40)
+        server.kill()
+        await asyncio.sleep(AWAY)
+        server.start()
+        async with new_board(server.url, board.name) as again:
+            await again.until("succeeded", *names)
+        running = [worker.returncode for worker in workers]
+        statuses = [await stop(worker) for worker in workers if worker.returncode is None]
 
-    assert run_again(crew.log) == []
+    assert running == [None, None], crew.errors
     assert statuses == [0, 0], crew.errors
+    assert run_again(crew.log) == []

@@ -13,6 +13,7 @@ try:
     from procrastinate import App, PsycopgConnector
     from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
     from procrastinate.jobs import Job
+    from procrastinate.manager import JobManager
     from procrastinate.periodic import PeriodicDeferrer, PeriodicTask
     from procrastinate.schema import SchemaManager
     from procrastinate.sql import queries
@@ -48,6 +49,7 @@ __all__ = [
     "conninfo_of",
     "make_pool",
     "new_app",
+    "new_manager",
     "queries",
 ]
 
@@ -116,6 +118,11 @@ def make_pool(conninfo: str, *, size: int, patience: float) -> Pool:
 def new_app() -> App:
     """Return an app of Procrastinate that is not connected; what its jobs are given stays the text that is stored."""
     return App(connector=PsycopgConnector(json_loads=_as_stored))
+
+
+def new_manager() -> JobManager:
+    """Return what adds jobs, on connections that it is given."""
+    return JobManager(PsycopgConnector())
 
 
 async def bound_app(app: App, lend: Lend) -> App:

@@ -27,7 +27,7 @@ from cnstra.workers.procrastinate.client import (
     connect,
     conninfo_of,
     make_pool,
-    new_app,
+    new_manager,
 )
 
 __all__ = ["Queue", "apply_schema", "enqueue", "lock_name", "open_queue", "queue_name"]
@@ -139,7 +139,7 @@ async def _add(row: Job, connection: AsyncConnection[Any]) -> bool:
     """Add a job; return whether no queueing lock was against it."""
     try:
         async with _guarded(row, connection):
-            await new_app().job_manager.defer_job_async(row, connection=connection)
+            await new_manager().defer_job_async(row, connection=connection)
     except AlreadyEnqueued:
         return False
     except ConnectorException as error:

@@ -122,7 +122,7 @@ class QueueSource:
         self._news.set()
         if self._deferring is not None:
             self._deferring.cancel()
-        if self._asking is not None:
+        if self._asking is not None and not self._asking.expired():
             self._asking.reschedule(asyncio.get_running_loop().time() + _LAST_PATIENCE)
 
     async def close(self) -> None:
@@ -133,9 +133,17 @@ class QueueSource:
             await asyncio.wait([self._taking])
         while self._in_hand:
             await asyncio.wait(self._in_hand)
+        await self._end_side_tasks()
         self._stack.close()
         await self._keeper.stop()
         await self._pool.close()
+
+    async def _end_side_tasks(self) -> None:
+        left = [*self._aborting.values(), *([] if self._deferring is None else [self._deferring])]
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
 
     # ---- taking jobs -----------------------------------------------------------------------------------------
 

@@ -48,10 +48,11 @@ lint: $(NEED_VENV) ## Check style, formatting, types and layers
 	@$(PYTHON) -m mypy $(CODE)
 	@$(VENV)/bin/lint-imports --no-logo
 
-bench: $(NEED_VENV) $(PEERS) ## Measure the core, the durable runs, and the stores beside other libraries
+bench: $(NEED_VENV) $(PEERS) ## Measure the core, the durable runs, the stores beside other libraries, and the workers beside bare ones
 	@$(PYTHON) benchmarks/core.py $(ARGS)
 	@$(PYTHON) benchmarks/durable.py $(ARGS)
 	@$(PYTHON) benchmarks/stores.py $(ARGS)
+	@$(PYTHON) benchmarks/workers.py $(ARGS)
 
 format: $(NEED_VENV) ## Format the code and repair what ruff can repair
 	@$(PYTHON) -m ruff check --fix --exit-zero

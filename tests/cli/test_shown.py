@@ -1,7 +1,12 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnstra.cli.ending import Exit
 from cnstra.cli.shown import brief, moment, print_table, safe, took
 
 
@@ -29,6 +34,15 @@ def test_a_long_value_is_cut_off() -> None:
 )
 def test_a_duration_has_a_unit_that_fits(seconds: float | None, text: str) -> None:
     assert took(seconds) == text
+
+
+def test_an_output_that_is_full_is_told() -> None:
+    code = "import sys; from cnstra.cli.app import app; app(['graph', 'tests.graphs.network:cns'])"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert done.returncode == Exit.USAGE
+    assert done.stderr.startswith("cnstra: standard output cannot be written: No space left on device")
 
 
 def test_a_moment_is_in_utc() -> None:

@@ -12,6 +12,7 @@ import typer
 from cnstra.cli.ending import Exit, run
 from cnstra.cli.loading import load_graph, load_registry
 from cnstra.cli.places import DirOption
+from cnstra.cli.shown import print_text
 from cnstra.durable import DurableRunner
 from cnstra.graphs import GraphModel, read_graph, to_dot, to_json, to_markdown, to_mermaid
 
@@ -31,7 +32,7 @@ _WRITERS: Final[Mapping[Format, Callable[[GraphModel], str]]] = {
     Format.MARKDOWN: to_markdown,
     Format.MERMAID: to_mermaid,
     Format.DOT: to_dot,
-    Format.JSON: lambda model: f"{to_json(model)}\n",
+    Format.JSON: to_json,
 }
 
 
@@ -60,5 +61,5 @@ async def _show(target: str, registry: str | None, chosen: Format, directory: Pa
     if registry is not None:
         named = await load_registry(registry, directory)
         names = named.registry if isinstance(named, DurableRunner) else named
-    typer.echo(_WRITERS[chosen](read_graph(cns, names)), nl=False)
+    print_text(_WRITERS[chosen](read_graph(cns, names)))
     return Exit.DONE

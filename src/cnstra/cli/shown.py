@@ -11,7 +11,9 @@ from typing import Any, Final
 import msgspec
 import typer
 
-__all__ = ["brief", "moment", "print_json", "print_line", "print_table", "safe", "took"]
+from cnstra.cli.ending import CommandError
+
+__all__ = ["brief", "moment", "print_json", "print_line", "print_table", "print_text", "safe", "took"]
 
 _UNLIMITED: Final = 100_000
 """Columns of what is no terminal: nothing is cut off there."""
@@ -58,13 +60,18 @@ def took(seconds: float | None) -> str:
 
 def print_line(text: str = "", *, lines: bool = False) -> None:
     """Print *text*, made safe."""
-    typer.echo(safe(text, lines=lines))
+    _write(safe(text, lines=lines))
+
+
+def print_text(text: str) -> None:
+    """Print *text* as it is, and end its last line if it has not done so."""
+    _write(text.removesuffix("\n"))
 
 
 def print_json(document: Any, *, line: bool = False) -> None:
     """Print a document; on one *line*, where more may follow."""
     text = msgspec.json.encode(document)
-    typer.echo(text.decode() if line else msgspec.json.format(text, indent=2).decode())
+    _write(text.decode() if line else msgspec.json.format(text, indent=2).decode())
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -84,4 +91,13 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     console = Console(file=StringIO(), width=_UNLIMITED, markup=False, highlight=False, emoji=False, color_system=None)
     with console.capture() as captured:
         console.print(table)
-    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    _write("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _write(text: str) -> None:
+    try:
+        typer.echo(text)
+    except BrokenPipeError:  # whoever read has read enough; typer ends the process quietly
+        raise
+    except OSError as error:
+        raise CommandError(f"standard output cannot be written: {error.strerror}") from error

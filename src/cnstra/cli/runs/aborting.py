@@ -18,7 +18,7 @@ __all__ = ["command"]
 
 
 def command(
-    stimulation_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="The runs.")],
+    stimulation_ids: Annotated[list[str], typer.Argument(metavar="ID", help="The runs.")],
     *,
     reason: Annotated[str, typer.Option(help="Why; it is stored.")] = "requested on the command line",
     wait: Annotated[float, typer.Option(min=0.0, help="Seconds to wait for the worker that holds a run.")] = 60.0,

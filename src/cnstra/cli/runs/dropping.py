@@ -22,7 +22,7 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def delete(
-    stimulation_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="The runs.")],
+    stimulation_ids: Annotated[list[str], typer.Argument(metavar="ID", help="The runs.")],
     *,
     yes: YesOption = False,
     store: StoreOption = None,

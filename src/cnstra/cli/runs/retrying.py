@@ -16,7 +16,7 @@ __all__ = ["command"]
 
 
 def command(
-    stimulation_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="The runs.")],
+    stimulation_ids: Annotated[list[str], typer.Argument(metavar="ID", help="The runs.")],
     *,
     here: HereOption = False,
     store: StoreOption = None,

@@ -3,15 +3,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from redis import Redis
 
 from cnstra.cli.ending import Exit
 from tests.cli import app
-from tests.cli.calling import call
+from tests.cli.calling import call, running, until_line
 from tests.servers.redis import redis_url
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 NOWHERE = "bullmq+redis://127.0.0.1:1/0?queue=q"
 """Where a job would go if it were sent."""
 
@@ -149,3 +151,22 @@ sys.argv = ["cnstra", "enqueue", "app:registry", "started", '"a"', "--broker", {
 
     assert done.returncode == Exit.USAGE
     assert done.stderr.startswith("cnstra: workers on BullMQ need its client: pip install 'cnstra[bullmq]'")
+
+
+def test_a_job_from_the_command_line_is_run_by_a_worker_from_the_command_line(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = f"decks-{uuid4().hex[:8]}"
+    for name, value in {"REDIS_URL": url, "QUEUE": queue, "PAUSE": "0.01"}.items():
+        monkeypatch.setenv(name, value)
+    example = ("--dir", str(EXAMPLES))
+
+    payload, broker = '{"import_id": "france"}', f"bullmq+{url}?queue={queue}"
+    call(tmp_path, "enqueue", "bullmq_worker:registry", "importStarted", payload, "--broker", broker, *example)
+    with running(tmp_path, "worker", "bullmq_worker:make_worker", *example) as worker:
+        until_line(worker, "france: complete")
+        worker.terminate()
+        _, log = worker.communicate(timeout=30)
+
+    assert worker.returncode == Exit.DONE, log
+    assert "keeps their runs in the SQLite store" in log

@@ -23,7 +23,7 @@ __all__ = ["Data", "Views"]
 
 Data: TypeAlias = Mapping[str, Any]
 _BRIEF: Final = 300
-_LONGEST: Final = 200_000
+_LONGEST: Final = 100_000
 
 
 @final

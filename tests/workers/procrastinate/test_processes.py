@@ -72,10 +72,11 @@ async def test_a_worker_that_stood_still_for_too_long_changes_nothing(crew: Crew
 async def test_a_handler_that_blocks_the_event_loop_keeps_its_job_and_is_named(crew: Crew) -> None:
     await crew.board.add(1)
     crew.hold("1 n1 blocking")
-    blocked = await crew.start(loop_watch=0.3)
+    timeout = 3 * TIMEOUT  # or a busy machine would take a healthy worker for dead
+    blocked = await crew.start(loop_watch=0.3, heartbeat_timeout=timeout)
     await reached(blocked)
-    await crew.start()
-    await asyncio.sleep(4 * TIMEOUT)
+    await crew.start(heartbeat_timeout=timeout)
+    await asyncio.sleep(2 * timeout)
     crew.hold("")
     await crew.board.until("succeeded")
 

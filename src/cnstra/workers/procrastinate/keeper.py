@@ -27,6 +27,8 @@ _PARTS: Final = 4
 _LONGEST_INTERVAL: Final = 10.0
 """Seconds; Procrastinate's own workers forget whoever was silent for 30 when they start."""
 _PAUSE: Final = 0.3
+_LEAST_PATIENCE: Final = 2.0
+"""Seconds that the server gets for an answer, however short the time-out is."""
 _LAST_PATIENCE: Final = 5.0
 _FORGOTTEN_AFTER: Final = 3600.0
 """Seconds after which the rows of dead workers go."""
@@ -66,6 +68,7 @@ class Keeper:
         self._queue = queue
         self._timeout = timeout
         self._interval = min(timeout / _PARTS, _LONGEST_INTERVAL)
+        self._patience = max(timeout, _LEAST_PATIENCE)
         self._news = news
         self._number: int | None = None
         self._owner: asyncio.AbstractEventLoop | None = None
@@ -118,10 +121,10 @@ class Keeper:
         now = asyncio.get_running_loop().time
         # Where the server was away, the others get the time to give a sign of life before they are taken for dead.
         sweep_at = now() + self._interval
-        async with asyncio.timeout(self._timeout):
+        async with asyncio.timeout(self._patience):
             await connection.execute(SQL("LISTEN {}").format(Identifier(f"procrastinate_queue_v1#{self._queue}")))
         while True:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._patience):
                 await self._beat(connection)
                 if now() >= sweep_at:
                     await self._sweep(connection)

@@ -32,6 +32,7 @@ logger = logging.getLogger("cnstra")
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 1.0
 _SHORTEST_WAIT: Final = 0.02
+_LEAST_PATIENCE: Final = 2.0
 _LAST_PATIENCE: Final = 5.0
 """Seconds that a worker that stops gives its last answers to get through."""
 _MAX_DELAY: Final = 600.0
@@ -172,7 +173,7 @@ class QueueSource:
         """Take a job if there is one, and return for how many seconds there may be no other."""
         now = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(self._heartbeat_timeout) as self._asking:
+            async with asyncio.timeout(max(self._heartbeat_timeout, _LEAST_PATIENCE)) as self._asking:
                 if now >= self._stray_look_at:
                     await self._answers.give_back_strays(number, [claim.job for claim in self._in_hand.values()])
                     self._stray_look_at = now + self._heartbeat_timeout

@@ -14,8 +14,10 @@ from cnstra.stores import SqliteStore
 from tests.workers.faststream.boards import Board, until
 
 ROOT = Path(__file__).parents[3]
-LEASE = 1.5
-"""Seconds after which a run is taken from a worker that is gone, and a job, where the broker counts seconds."""
+ACK_WAIT = 1.5
+"""Seconds after which NATS delivers the job of a worker that is gone again."""
+LEASE = 60.0
+"""Seconds after which a run is taken from a worker that stands still; one that is gone is found out at once."""
 
 
 class Crew:
@@ -97,6 +99,16 @@ class Crew:
             if process.returncode is None:
                 process.kill()
             await process.communicate()
+
+
+@asynccontextmanager
+async def crew_on(board: Board, folder: Path) -> AsyncIterator[Crew]:
+    """Have workers on a board, none of which outlives the test."""
+    crew = Crew(board, folder)
+    try:
+        yield crew
+    finally:
+        await crew.end()
 
 
 async def reached(crew: Crew, process: Process) -> None:

@@ -9,19 +9,21 @@ import pytest
 
 from tests.workers.faststream.boards import NatsBoard, RabbitBoard, job, until
 from tests.workers.faststream.conftest import BOARDS, board_of
-from tests.workers.faststream.crew import LEASE, Crew, reached
+from tests.workers.faststream.crew import ACK_WAIT, Crew, crew_on, reached
 
 SOON_MISSED = 2
 """Seconds between two heartbeats of RabbitMQ, for workers that are to be missed soon."""
+SOON_LOST = 3.0
+"""Seconds of the lease of those."""
+BLOCKED = 3.0
+"""Seconds that NATS waits for a sign of a worker that blocks its event loop for twice as long."""
 
 
 @pytest.fixture(params=BOARDS)
 async def crew(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Crew]:
     url = request.getfixturevalue(f"{request.param}_url")
-    async with board_of(request.param, url, ack_wait=LEASE) as board:
-        crew = Crew(board, tmp_path)
+    async with board_of(request.param, url, ack_wait=ACK_WAIT) as board, crew_on(board, tmp_path) as crew:
         yield crew
-        await crew.end()
 
 
 async def test_a_job_whose_workers_are_killed_three_times_goes_on(crew: Crew) -> None:
@@ -44,11 +46,11 @@ async def test_a_job_whose_workers_are_killed_three_times_goes_on(crew: Crew) ->
 async def test_a_worker_that_stood_still_until_its_job_was_another_s_changes_nothing(crew: Crew) -> None:
     await crew.board.put(job())
     crew.hold("1 n1")
-    zombie = await crew.start(url=_soon_missed(crew))
+    zombie = await crew.start(url=_soon_missed(crew), lease=SOON_LOST)
     await reached(crew, zombie)
     zombie.send_signal(signal.SIGSTOP)
     crew.hold("")
-    last = await crew.start()
+    last = await crew.start(lease=SOON_LOST)
     await crew.until_completed()
     before = await crew.runs()
     zombie.send_signal(signal.SIGCONT)
@@ -68,12 +70,14 @@ def _soon_missed(crew: Crew) -> str:
 
 
 async def test_a_handler_that_blocks_the_event_loop_keeps_its_job_and_is_named(crew: Crew) -> None:
+    if isinstance(crew.board, NatsBoard):
+        crew.board.ack_wait = BLOCKED
     await crew.board.put(job())
     crew.hold("1 n1 blocking")
     blocked = await crew.start(loop_watch=0.3)
     await reached(crew, blocked)
     await crew.start()
-    await asyncio.sleep(3 * LEASE)
+    await asyncio.sleep(2 * BLOCKED)
     crew.hold("")
     await crew.until_completed()
 

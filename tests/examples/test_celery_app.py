@@ -47,10 +47,10 @@ def test_an_order_is_completed_by_the_worker_after_the_one_that_was_killed(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     placed, _ = start(tmp_path, environment, "order", "7", "7").communicate()
-    with start(tmp_path, {**environment, "PAUSE": "5"}, "work") as first:
+    with start(tmp_path, {**environment, "PAUSE": "5"}, "work", "--hostname=first") as first:
         steps_until(first, "reserve")
         first.kill()
-    with start(tmp_path, environment, "work") as second:
+    with start(tmp_path, environment, "work", "--hostname=second") as second:
         after = steps_until(second, "receipt sent")
         second.terminate()
         second.communicate()

@@ -8,6 +8,7 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from celery import Celery
 
@@ -74,17 +75,9 @@ def make_app(
 def main(folder: Path, *, processes: int = 2, pool: str = "prefork", **options: Any) -> None:
     """Work until a signal."""
     app = make_app(folder, **options)
-    app.worker_main(
-        [
-            "--quiet",
-            "worker",
-            "--loglevel=INFO",
-            f"--concurrency={processes}",
-            f"--pool={pool}",
-            "--without-mingle",
-            "--without-gossip",
-        ]
-    )
+    name = f"--hostname={uuid4().hex}"  # RabbitMQ lets no two workers have the same one, not even shortly after a kill
+    options_of_worker = [f"--concurrency={processes}", f"--pool={pool}", "--without-mingle", "--without-gossip"]
+    app.worker_main(["--quiet", "worker", "--loglevel=INFO", name, *options_of_worker])
 
 
 if __name__ == "__main__":

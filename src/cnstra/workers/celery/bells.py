@@ -39,17 +39,17 @@ class Bells:
                     os.close(end)
 
     @contextmanager
-    def heard(self, call: Callable[[], object]) -> Iterator[None]:
-        """Have a function called in the running event loop, once for each bell."""
+    def heard(self, stop: Callable[[], object], hurry: Callable[[], object]) -> Iterator[None]:
+        """Have a function called in the running event loop for each bell, once."""
         loop = asyncio.get_running_loop()
         ends = [pipe[0] for pipe in self._pipes]
 
-        def hear(end: int) -> None:
+        def hear(end: int, call: Callable[[], object]) -> None:
             loop.remove_reader(end)
             call()
 
-        for end in ends:
-            loop.add_reader(end, partial(hear, end))
+        for end, call in zip(ends, (stop, hurry), strict=True):
+            loop.add_reader(end, partial(hear, end, call))
         try:
             yield
         finally:

@@ -6,11 +6,13 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
 from cnstra.workers.celery.client import SoftTimeLimitExceeded
+from cnstra.workers.celery.intake import Intake
 from cnstra.workers.deliveries import Outcome, Retry
 from cnstra.workers.judging import GIVEN_BACK, text_of
 from cnstra.workers.loop_watch import LoopWatch
@@ -33,43 +35,6 @@ _PATIENCE: Final = 10.0
 """For how many seconds a job waits for the store before it goes back to the broker."""
 _HURRY: Final = 5.0
 """Seconds that giving back may take in a process that is to end now."""
-
-
-@final
-class Intake:
-    """Hands the deliveries of one runner to its handler: a `JobSource` that is given jobs instead of taking them.
-
-    Args:
-        handler: Runs them.
-        opened: Set when the runner is open.
-    """
-
-    def __init__(self, handler: JobHandler, opened: asyncio.Event) -> None:
-        self._handler = handler
-        self._opened = opened
-        self._stopped = asyncio.Event()
-        self._in_hand: set[asyncio.Task[Outcome]] = set()
-
-    async def run(self) -> None:
-        """Let jobs in until `stop` is called: the runner is open."""
-        self._opened.set()
-        await self._stopped.wait()
-
-    async def stop(self) -> None:
-        """Let no more jobs in."""
-        self._stopped.set()
-
-    async def close(self) -> None:
-        """Return when every delivery in hand is answered."""
-        while self._in_hand:
-            await asyncio.wait(self._in_hand)
-
-    async def handle(self, delivery: Delivery) -> Outcome:
-        """Run a job; cancelling this gives it back."""
-        task = asyncio.create_task(self._handler.handle(delivery), name=f"cnstra-job-{delivery.job_id}")
-        self._in_hand.add(task)
-        task.add_done_callback(self._in_hand.discard)
-        return await task
 
 
 @final
@@ -100,6 +65,10 @@ class ProcessWorker:
         self._opened = asyncio.Event()
         self._intake: Intake | None = None
         self._problem: BaseException | None = None
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._in_hand: set[Future[Outcome]] = set()
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cnstra-celery", daemon=True)
 
     # ---- called by the threads that run tasks ----------------------------------------------------------------
@@ -114,10 +83,12 @@ class ProcessWorker:
         Whatever interrupts the calling thread meanwhile gives the job back: a soft time limit ends its turn, and what
         ends the process gives back everything that is under way here.
         """
-        try:
+        with self._lock:
+            if self._is_closed:
+                return GIVEN_BACK
             future = asyncio.run_coroutine_threadsafe(self._handle(delivery), self._loop)
-        except RuntimeError:  # the event loop is closed
-            return GIVEN_BACK
+            self._in_hand.add(future)
+        future.add_done_callback(self._in_hand.discard)
         try:
             return future.result()
         except CancelledError:
@@ -125,6 +96,9 @@ class ProcessWorker:
         except SoftTimeLimitExceeded as error:
             future.cancel()
             return Retry(0.0, "its soft time limit has passed; the run was given back", error=error)
+        except Exception as error:
+            logger.exception("job %s could not be handled", delivery.job_id)
+            return Retry(_LONGEST_PAUSE, text_of(error), error=error)
         except BaseException:
             self.end(hurry=True)
             raise
@@ -135,14 +109,19 @@ class ProcessWorker:
         Args:
             hurry: Not to wait for handlers, nor for long.
         """
-        for _ in range(1 + hurry):
-            try:
-                self._loop.call_soon_threadsafe(self._signals.request)
-            except RuntimeError:
-                return
-        self._thread.join(_HURRY if hurry else None)
+        try:
+            self._loop.call_soon_threadsafe(partial(self._stop, hurry=hurry))
+        except RuntimeError:  # it has ended already
+            return
+        self._over.wait(_HURRY if hurry else None)  # and not for handlers in threads, which nobody can stop
 
     # ---- in the event loop -----------------------------------------------------------------------------------
+
+    def _stop(self, *, hurry: bool = False) -> None:
+        if not self._signals.requested:
+            self._signals.request()
+        if hurry:
+            self._signals.request()
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as loop:
@@ -150,8 +129,9 @@ class ProcessWorker:
 
     async def _live(self) -> None:
         with ExitStack() as stack:
+            stack.callback(self._over.set)
             if self._bells is not None:
-                stack.enter_context(self._bells.heard(self._signals.request))
+                stack.enter_context(self._bells.heard(self._stop, partial(self._stop, hurry=True)))
             if self._loop_watch is not None:
                 stack.enter_context(LoopWatch(self._loop_watch))
             pause = _FIRST_PAUSE
@@ -159,6 +139,15 @@ class ProcessWorker:
                 await self._serve()
                 await self._rest(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
+            await self._close()
+
+    async def _close(self) -> None:
+        """Let nothing in any more, and return when all that was let in is answered: nobody would answer it later."""
+        with self._lock:
+            self._is_closed = True
+        self._opened.set()
+        while self._in_hand:  # noqa: ASYNC110 - the threads that empty it have no event to set
+            await asyncio.sleep(_FIRST_PAUSE / 10)
 
     async def _serve(self) -> None:
         try:
@@ -167,6 +156,7 @@ class ProcessWorker:
             self._intake = Intake(handler, self._opened)
             await serve(self._intake, handler, runner, signals=self._signals)
         except Exception as error:
+            self._opened.clear()
             if self._problem is None:
                 logger.exception("the runner could not be opened, or closed; jobs wait")
             self._problem = error
@@ -186,5 +176,6 @@ class ProcessWorker:
         except TimeoutError:
             why = "it takes long" if self._problem is None else text_of(self._problem)
             return Retry(_LONGEST_PAUSE, f"the runner cannot be opened: {why}", error=self._problem)
-        assert self._intake is not None  # noqa: S101 - for the type checker
+        if self._intake is None or self._signals.requested:
+            return GIVEN_BACK
         return await self._intake.handle(delivery)

@@ -19,7 +19,8 @@ from tests.devtools.visiting import TOKEN, Visitor, until, visiting
 SCRIPT = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
 NAMES = [
     SCRIPT, "..", ".", "/", "../../etc/passwd", "a/b?c=d#e", "%2e%2e", "~", "~~", " ", "\t\r\n", "\0", "é\u202e",
-    "\ud800", "'; DROP TABLE cnstra_runs; --", "{{7*7}}", "a" * 5_000, "id: 1\nevent: hello\ndata: {}\n\n", "javascript:x()",
+    "\ud800", "'; DROP TABLE cnstra_runs; --", "{{7*7}}", "a" * 5_000,
+    "id: 1\nevent: hello\ndata: {}\n\n", "javascript:x()",
 ]  # fmt: skip
 
 

@@ -80,9 +80,16 @@ def test_no_route_answers_a_page_of_a_foreign_origin(client: httpx.Client, origi
 
 
 def test_what_a_page_of_another_site_embeds_is_not_answered(client: httpx.Client) -> None:
-    embedded = {**_KEY, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+    for site in ("cross-site", "same-site"):  # the latter is another port of the same host
+        embedded = {**_KEY, "Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"}
 
-    assert {_status(client, path, embedded) for path in _paths()} == {403}
+        assert {_status(client, path, embedded) for path in _paths()} == {403}
+
+
+def test_a_link_from_another_site_may_be_followed(client: httpx.Client) -> None:
+    followed = {**_KEY, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+
+    assert _status(client, f"{PREFIX}/meta", followed) == 200
 
 
 def test_the_servers_own_page_is_answered(client: httpx.Client, address: Address) -> None:

@@ -100,6 +100,10 @@ def test_what_the_users_function_fails_on_is_not_shown(caplog: pytest.LogCapture
     assert "redaction hook failed" in caplog.text
 
 
+def test_what_the_users_function_returns_must_be_data() -> None:
+    assert Redaction(hook=lambda name, data: object()).data({"a": 1}) == {"$redacted": "hook failed"}
+
+
 def test_what_a_type_declares_secret_is_not_shown() -> None:
     assert REDACTION.data({"pin": 1, "n": 2}, secrets={"pin"}) == {"pin": {"$redacted": "type"}, "n": 2}
     assert REDACTION.data("1234", secrets={""}) == {"$redacted": "type"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ from cnstra.devtools.problems import ApiProblem
 from cnstra.devtools.reading import Reader
 from cnstra.devtools.redacting import DEFAULT_KEYS, Redaction, RedactionHook
 from cnstra.devtools.runs import RunRoutes
+from cnstra.devtools.sampling import Sampler
 from cnstra.devtools.sealing import Seal
 from cnstra.devtools.signing_in import SignInRoutes
 from cnstra.devtools.sources import Source, Subject
@@ -71,9 +73,10 @@ class DevTools:
         self._feed = Feed(Lookout(reader, views), reader.changed)
         secrets = NO_SECRETS if graph is None else graph.secrets
         meta = _meta(reader, has_graph=graph is not None)
+        sampler = Sampler(reader, time.time)
         api: list[BaseRoute] = [
             *RunRoutes(reader, views, redaction, secrets, Seal(keys.token, "runs")).routes(),
-            *InsightRoutes(reader, views, redaction, graph, meta, self._feed.numbers).routes(),
+            *InsightRoutes(reader, views, redaction, graph, meta, self._feed.numbers, sampler).routes(),
             *EventRoutes(self._feed).routes(),
         ]
         app = Starlette(

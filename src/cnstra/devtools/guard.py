@@ -20,6 +20,8 @@ __all__ = ["CSRF_HEADER", "LOCAL_HOSTS", "Guard", "cookie_name", "route_path"]
 CSRF_HEADER: Final = "X-CNStra-CSRF"
 LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_FOREIGN: Final = frozenset({"cross-site", "same-site"})
+"""The latter is another port of the same host, whose pages may be anybody's."""
 _OPEN: Final = frozenset({"/login"})
 _HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -80,7 +82,7 @@ class Guard:
         for origin in headers.getlist("origin"):
             if not self._is_own(origin.lower(), hosts[0].lower()):
                 raise ApiProblem(403, "foreign_origin", "pages of other origins may not ask here")
-        if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
+        if headers.get("sec-fetch-site") in _FOREIGN and headers.get("sec-fetch-mode") != "navigate":
             raise ApiProblem(403, "foreign_origin", "pages of other sites may not ask here")
 
     def _is_own(self, origin: str, host: str) -> bool:
@@ -103,7 +105,7 @@ class Guard:
 def route_path(scope: Scope) -> str:
     """Return the path below where the DevTools are mounted."""
     path, root = str(scope["path"]), str(scope.get("root_path", ""))
-    return path.removeprefix(root) if root and path.startswith(f"{root}/") else path
+    return path.removeprefix(root) if path == root or path.startswith(f"{root}/") else path
 
 
 def cookie_name(scope: Scope) -> str:

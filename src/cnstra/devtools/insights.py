@@ -21,7 +21,7 @@ from cnstra.devtools.problems import not_found
 from cnstra.devtools.reading import Reader
 from cnstra.devtools.redacting import Redaction
 from cnstra.devtools.refs import name_of
-from cnstra.devtools.sampling import Sample, observed_graph, take_sample
+from cnstra.devtools.sampling import Sample, Sampler, observed_graph
 from cnstra.devtools.views import Data, Views
 from cnstra.graphs import GraphModel, to_dot, to_mermaid
 
@@ -44,6 +44,7 @@ class InsightRoutes:
         graph: The graph; ``None`` if it was not given.
         meta: What the DevTools say of themselves.
         feed: Tells how many watch, and how many of their events were dropped.
+        sampler: Reads histories.
         clock: Seconds since the epoch.
     """
 
@@ -53,6 +54,7 @@ class InsightRoutes:
     graph: DeclaredGraph | None
     meta: Data
     feed: Callable[[], Data]
+    sampler: Sampler
     clock: Callable[[], float] = time.time
 
     def routes(self) -> list[Route]:
@@ -127,7 +129,7 @@ class InsightRoutes:
     async def list_statistics(self, request: Request) -> Response:
         """Show every neuron in numbers."""
         window = _window(Asked(request, "window"), _HOUR)
-        sample = await take_sample(self.reader, self.clock() - window)
+        sample = await self.sampler.of_last(window)
         declared = () if self.graph is None else self.graph.neurons
         names = dict.fromkeys([*declared, *sorted(sample.neurons)])
         neurons = [sample.statistics(name) for name in names]
@@ -137,7 +139,7 @@ class InsightRoutes:
         """Show one neuron in numbers, and its latest activations."""
         window = _window(Asked(request, "window"), _HOUR)
         name = name_of(request.path_params["name"])
-        sample = await take_sample(self.reader, self.clock() - window)
+        sample = await self.sampler.of_last(window)
         if name not in sample.neurons and (self.graph is None or name not in self.graph.neurons):
             raise not_found(f"no neuron {name!r} was seen in the last {window} seconds{self._why}", "no_neuron")
         latest = sample.neurons[name].latest() if name in sample.neurons else ()
@@ -184,7 +186,7 @@ class InsightRoutes:
 
     async def _observed(self, request: Request) -> tuple[GraphModel, Sample]:
         window = _window(Asked(request, "window"), 7 * _DAY)
-        sample = await take_sample(self.reader, self.clock() - window)
+        sample = await self.sampler.of_last(window)
         return observed_graph(sample), sample
 
     @property

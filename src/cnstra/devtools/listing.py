@@ -12,7 +12,7 @@ from cnstra.persist.records import RunFilter, RunRecord
 
 __all__ = ["FoundRuns", "RunFinder"]
 
-_LOOKED_AT: Final = 2_000
+_LOOKED_AT: Final = 1_000
 _HISTORIES: Final = 100
 _HOPS: Final = 20_000
 

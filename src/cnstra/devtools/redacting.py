@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any, Final, TypeAlias, final
 
+import msgspec
+
 __all__ = ["DEFAULT_KEYS", "Redaction", "RedactionHook"]
 
 _logger = logging.getLogger("cnstra.devtools")
@@ -61,7 +63,7 @@ class Redaction:
         if self._hook is None:
             return shown
         try:
-            return self._hook(name, shown)
+            return msgspec.to_builtins(self._hook(name, shown))  # what is no data could not be sent
         except Exception:  # code of the user's; what it could not look at is not shown
             _logger.exception("the redaction hook failed; what it was asked about is not shown")
             return {"$redacted": "hook failed"}

@@ -22,7 +22,7 @@ from cnstra.devtools.reading import Reader
 from cnstra.devtools.redacting import Redaction
 from cnstra.devtools.refs import name_of, ref_of
 from cnstra.devtools.sealing import Seal
-from cnstra.devtools.views import Views
+from cnstra.devtools.views import Data, Views
 from cnstra.persist.records import RunFilter, RunRecord, RunStatus, TaskStatus
 
 __all__ = ["RunRoutes"]
@@ -108,15 +108,19 @@ class RunRoutes:
         end = start + asked.whole("limit", 500, least=1, most=5_000)
         run = await self._run(request)
         history = await self._history(run)
-        wanted = [
-            stored
-            for stored in history.tasks
-            if attempt in (None, stored.settled.attempt_number)
-            and neuron in (None, stored.settled.task.neuron_name)
-            and status in (None, stored.settled.status)
-        ]
-        tasks = [self.views.settled(run, stored, history.queued_at(stored)) for stored in wanted[start:end]]
-        return json_response({"tasks": tasks, "total": len(wanted), "next": end if end < len(wanted) else None})
+
+        def page() -> Data:
+            wanted = [
+                stored
+                for stored in history.tasks
+                if attempt in (None, stored.settled.attempt_number)
+                and neuron in (None, stored.settled.task.neuron_name)
+                and status in (None, stored.settled.status)
+            ]
+            tasks = [self.views.settled(run, stored, history.queued_at(stored)) for stored in wanted[start:end]]
+            return {"tasks": tasks, "total": len(wanted), "next": end if end < len(wanted) else None}
+
+        return json_response(await asyncio.to_thread(page))
 
     async def get_task(self, request: Request) -> Response:
         """Show one activation with its payloads."""

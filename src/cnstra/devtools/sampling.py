@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias, final
 
@@ -13,13 +14,14 @@ from cnstra.devtools.views import Data
 from cnstra.graphs import CollateralNode, DendriteNode, Emission, GraphModel, NeuronNode
 from cnstra.persist.records import RunFilter, RunRecord, StoredTask
 
-__all__ = ["Sample", "observed_graph", "percentile", "take_sample"]
+__all__ = ["Sample", "Sampler", "observed_graph", "percentile"]
 
 Edge: TypeAlias = tuple[str | None, str, str]
 _RUNS: Final = 200
 _HOPS: Final = 20_000
 _RECENT: Final = 20
 _PAGE: Final = 50
+_FRESH: Final = 2.0
 
 
 @final
@@ -100,7 +102,35 @@ class Sample:
         return {"runs": self.runs, "tasks": self.tasks, "is_complete": self.is_complete}
 
 
-async def take_sample(reader: Reader, created_after: float) -> Sample:
+@final
+class Sampler:
+    """Takes samples, one at a time, and gives each to all who ask within some seconds: it takes many reads.
+
+    Args:
+        reader: The store.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(self, reader: Reader, clock: Callable[[], float]) -> None:
+        self._reader = reader
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._taken: tuple[int, float, Sample] | None = None
+
+    async def of_last(self, seconds: int) -> Sample:
+        """Return a sample of the runs that were stored in so many seconds."""
+        async with self._lock:
+            now = self._clock()
+            if self._taken is not None:
+                window, at, sample = self._taken
+                if window == seconds and 0 <= now - at < _FRESH:
+                    return sample
+            sample = await _taken(self._reader, now - seconds)
+            self._taken = seconds, self._clock(), sample
+            return sample
+
+
+async def _taken(reader: Reader, created_after: float) -> Sample:
     """Read the newest histories of runs that were stored since then, until there are enough."""
     sample = Sample()
     where, cursor = RunFilter(created_after=created_after), None

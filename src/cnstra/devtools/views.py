@@ -130,9 +130,11 @@ class Views:
         return {"type_name": error.type_name[:_BRIEF], "message": self._text(error.message, _BRIEF)}
 
     def _text(self, text: str, longest: int) -> str:
-        # Redacted before it is cut, or the end of a secret's name might be cut off with a part of the secret left.
-        shown = self._redaction.text(text[: 2 * longest])
-        return shown if len(shown) <= longest and len(text) <= 2 * longest else f"{shown[:longest]}…"
+        looked_at = text[: 2 * longest]
+        if len(looked_at) < len(text):  # half of an address would not be known for one, nor its password
+            looked_at = looked_at[: -len(looked_at.split()[-1])] if looked_at.split() else ""
+        shown = self._redaction.text(looked_at)
+        return shown if len(shown) <= longest and looked_at == text else f"{shown[:longest]}…"
 
 
 def _signal(signal: SignalRow) -> Data:

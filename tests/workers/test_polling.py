@@ -4,7 +4,7 @@ from collections import deque
 import pytest
 
 from cnstra import DurableRunner, GraphError
-from cnstra.workers import Delivery, Done, JobHandler, Outcome, PolledSource
+from cnstra.workers import Delivery, Done, JobHandler, Outcome, PolledSource, Retry
 from cnstra.workers import polling as polling_module
 from tests.durable.graphs import Context, Item, line, line_that_waits, pass_on
 from tests.durable.waiting import until
@@ -141,6 +141,17 @@ async def test_an_answer_that_fails_stops_nothing(caplog: pytest.LogCaptureFixtu
 
     assert box.answered == {"b": Done(1)}
     assert "job a could not be answered; the broker will deliver it again" in caplog.text
+
+
+async def test_a_delivery_that_could_not_be_handled_goes_back_to_the_broker(caplog: pytest.LogCaptureFixture) -> None:
+    graph = line(pass_on)
+    box = Box(delivery(graph))
+    runner = DurableRunner(graph.cns, graph.registry, "memory://")  # not open
+
+    await until_answered(box.source(JobHandler(runner)), box, 1)
+
+    assert isinstance(box.answered["a"], Retry)
+    assert "job a could not be handled" in caplog.text
 
 
 async def test_a_source_whose_asking_is_cancelled_from_outside_ends() -> None:

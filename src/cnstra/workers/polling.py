@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, final
 
 from cnstra.durable.arguments import seconds, whole
+from cnstra.workers.deliveries import Retry
+from cnstra.workers.judging import text_of
 
 if TYPE_CHECKING:
     from cnstra.workers.deliveries import Delivery, Outcome
@@ -107,8 +109,16 @@ class PolledSource:
 
     async def _work(self, delivery: Delivery) -> None:
         try:
-            await self._answer(delivery, await self._handler.handle(delivery))
+            await self._answer(delivery, await self._handle(delivery))
         except Exception:
             logger.exception("job %s could not be answered; the broker will deliver it again", delivery.job_id)
         finally:
             self._room.release()
+
+    async def _handle(self, delivery: Delivery) -> Outcome:
+        """Return what became of a delivery; one that could not be handled goes back, or it would stay here for ever."""
+        try:
+            return await self._handler.handle(delivery)
+        except Exception as error:
+            logger.exception("job %s could not be handled", delivery.job_id)
+            return Retry(_LONGEST_PAUSE, text_of(error), error=error)

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.workers.celery.crew import Crew, kill_process, on_rabbitmq, processes_of
+from tests.workers.working import NEURONS
 
 COLD = signal.SIGQUIT
 WARM = signal.SIGTERM
@@ -132,3 +133,15 @@ def test_a_soft_time_limit_ends_a_turn_and_not_the_run(crew: Crew) -> None:
 
     assert crew.log[:3] == ["1 n0 1", "1 n1 1", "1 n1 2"]
     assert "its soft time limit has passed" in crew.said
+
+
+@on_rabbitmq
+def test_processes_that_are_replaced_after_each_task_run_all_jobs(crew: Crew) -> None:
+    for number in range(5):
+        crew.add(number, f"job-{number}")
+    worker = crew.start(runs=10, settings={"worker_max_tasks_per_child": 1})
+    crew.until_completed(5)
+
+    assert crew.stop(worker) == 0, crew.said
+    assert len(crew.log) == 5 * NEURONS
+    assert crew.waiting() == 0

@@ -11,19 +11,21 @@ GATE := 95
 VERSIONS := 3.11 3.12 3.13
 NEED_VENV := $(SYNCED)
 PEERS := $(VENV)-bench/.synced
+PAGE := src/cnstra/devtools/static/index.html
+PACKAGES := ui/node_modules/.package-lock.json
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate soak lint bench format coverage test-all lock clean servers $(VENV)
+.PHONY: help demo test simulate soak lint bench format coverage test-all lock clean servers page ui ui-types screenshots $(VENV)
 
 help: ## List the commands
 	@echo "usage: make COMMAND [ARGS=\"...\"]"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(NEED_VENV) ## Import flash cards while the worker is killed again and again (ARGS="--kills 3 --file my.csv")
 	@$(PYTHON) examples/demo.py $(ARGS)
 
-test: $(NEED_VENV) servers ## Run the tests and hold the coverage (ARGS="-k name" runs a part, without coverage)
+test: $(NEED_VENV) servers page ## Run the tests and hold the coverage (ARGS="-k name" runs a part, without coverage)
 ifeq ($(strip $(ARGS)),)
 	@rm -f .coverage .coverage.*
 	@$(PYTHON) -m coverage run -m pytest -n auto --dist worksteal || { \
@@ -41,6 +43,15 @@ simulate: $(NEED_VENV) ## Simulate many workers on one store (SEED=7 shows one s
 
 soak: $(NEED_VENV) servers ## Kill workers and servers for a long time, and show the tolls (SEED=7 repeats one; ARGS="-k redis" runs a part)
 	@CNSTRA_SOAK=$(or $(SEED),1) $(PYTHON) -m pytest tests/fire -q --timeout 3600 -o faulthandler_timeout=7200 $(ARGS)
+
+ui: $(PAGE) ## Build the page of the DevTools, if it is out of date
+	@:
+
+ui-types: $(NEED_VENV) ## Renew the types of the page from docs/devtools-api.yaml
+	@$(PYTHON) -m tests.devtools.browser.api_types
+
+screenshots: $(NEED_VENV) $(PAGE) ## Take the pictures of the DevTools in docs/images/
+	@$(PYTHON) -m tests.devtools.browser.screenshots $(ARGS)
 
 lint: $(NEED_VENV) ## Check style, formatting, types and layers
 	@$(PYTHON) -m ruff check
@@ -91,12 +102,25 @@ lock: $(NEED_VENV) ## Renew the pinned versions in requirements/
 	$$compile --no-annotate requirements/bench.in --output-file requirements/bench.txt
 
 clean: ## Remove the environments, the caches and what was built
-	@rm -rf $(VENV) $(VENV)-3.* $(VENV)-bench build dist .coverage .coverage.* .hypothesis .*_cache
+	@rm -rf $(VENV) $(VENV)-3.* $(VENV)-bench build dist src/cnstra/devtools/static ui/node_modules ui/.tests .coverage .coverage.* .hypothesis .*_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The servers for the tests that are in no wheel; root gets them installed, and others are told what is missing.
 servers:
 	@requirements/debian.sh
+
+# The tests of the page say so themselves if it is not there: they are skipped at home, and fail in CI.
+page:
+	@command -v npm >/dev/null 2>&1 || { echo "There is no Node, so the page of the DevTools is not built."; exit 0; }; \
+	$(MAKE) ui || echo "The page of the DevTools could not be built."
+
+$(PAGE): $(PACKAGES) $(shell find ui/src ui/public -type f 2>/dev/null) ui/index.html ui/package.json ui/tsconfig.json ui/vite.config.ts
+	@npm --prefix ui run --silent build -- --logLevel warn
+	@touch $@
+
+$(PACKAGES): ui/package-lock.json ui/.npmrc
+	@npm --prefix ui ci --silent
+	@touch $@
 
 $(VENV): $(SYNCED)
 	@:

@@ -1,0 +1,116 @@
+"""A shop at work behind the DevTools: a runner with an event loop of its own, a server, and a store on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from cnstra import DurableRunner
+from cnstra.devtools import Address, serve
+from cnstra.errors import StimulationFailed
+from tests.devtools.browser.bookshop import Bookshop, Order
+from tests.servers.processes import free_port
+
+__all__ = ["TOKEN", "Stage", "staged"]
+
+T = TypeVar("T")
+TOKEN = "a-token-of-the-tests"
+
+
+@dataclass
+class Stage:
+    """What a test may do behind the page.
+
+    Attributes:
+        shop: The application.
+        runner: Does its runs.
+        address: Where the DevTools are.
+    """
+
+    shop: Bookshop
+    runner: DurableRunner
+    store_url: str
+    port: int
+    _portal: BlockingPortal
+    _server: ExitStack = field(default_factory=ExitStack)
+    address: Address = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start_server()
+
+    def start_server(self) -> None:
+        """Serve the DevTools on the port that they had before."""
+        tools = serve(
+            self.store_url, port=self.port, token=TOKEN, quiet=True, cns=self.shop.cns, registry=self.shop.registry
+        )
+        self.address = self._server.enter_context(tools)
+
+    def stop_server(self) -> None:
+        """Stop serving them; the shop goes on."""
+        self._server.close()
+
+    def call(self, act: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+        """Do something where the runner is."""
+        return self._portal.call(act, *arguments)
+
+    def sell(self, name: str, note: str = "", **rest: Any) -> None:
+        """Start a run and wait for its end, however it ends."""
+        self.call(self._sell, name, note, rest)
+
+    def begin(self, name: str, note: str = "", **rest: Any) -> None:
+        """Start a run."""
+        self.call(self._begin, name, note, rest)
+
+    def enqueue(self, name: str, *, delay: float) -> None:
+        """Store a run that is due later."""
+
+        async def act() -> None:
+            await self.runner.enqueue(self.shop.order(), stimulation_id=name, delay=delay)
+
+        self.call(act)
+
+    def retry(self, name: str) -> None:
+        """Retry a run and wait for its end, however it ends."""
+
+        async def act() -> None:
+            with suppress(StimulationFailed):
+                await (await self.runner.retry(name))
+
+        self.call(act)
+
+    async def _begin(self, name: str, note: str, rest: dict[str, Any]) -> Any:
+        number = rest.pop("number", 1)
+        metadata = {"source": "web", "session_id": "s-81-secret"}
+        signal = self.shop.placed.create_signal(Order(number, note=note, **rest))
+        return [await self.runner.stimulate(signal, stimulation_id=name, metadata=metadata)]
+
+    async def _sell(self, name: str, note: str, rest: dict[str, Any]) -> None:
+        [run] = await self._begin(name, note, rest)
+        with suppress(StimulationFailed):
+            await run
+
+
+@contextmanager
+def staged(folder: Path, shop: Bookshop) -> Iterator[Stage]:
+    """Set a stage whose store is in *folder*."""
+    url = f"sqlite:///{folder}/shop.db"
+    with start_blocking_portal() as portal:
+        runner = portal.call(_opened, shop, url)
+        stage = Stage(shop, runner, url, free_port(), portal)
+        try:
+            yield stage
+        finally:
+            stage.stop_server()
+            portal.call(shop.release)
+            portal.call(runner.close)
+
+
+async def _opened(shop: Bookshop, url: str) -> DurableRunner:
+    runner = shop.runner(url, worker_id="shop-1")
+    await runner.open()
+    return runner

@@ -1,0 +1,74 @@
+/** The keys: `/` search, `j` and `k` rows, `g` and a letter to go somewhere, `?` for help. */
+
+import { signal } from "@preact/signals";
+import { href } from "../logic/address";
+import { isPaused, setPaused } from "../api/feed";
+import { go } from "./place";
+import { nextTheme } from "./theme";
+
+export const isHelpOpen = signal(false);
+
+/** Keys that the view that is shown has of its own. */
+const own = new Map<string, () => void>();
+const PLACES: Readonly<Record<string, string>> = { r: "runs", g: "graph", n: "neurons", h: "health" };
+const SECOND_KEY = 1_000;
+let goingSince = 0;
+
+export function onKey(key: string, act: () => void): () => void {
+  own.set(key, act);
+  return () => {
+    if (own.get(key) === act) own.delete(key);
+  };
+}
+
+export function listenToKeys(): void {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.key === "Escape") return leave();
+    if (isWriting(event.target)) return;
+    if (act(event.key)) event.preventDefault();
+  });
+}
+
+function act(key: string): boolean {
+  const isSecond = performance.now() - goingSince < SECOND_KEY;
+  goingSince = 0;
+  if (isSecond && key in PLACES) {
+    go(href([PLACES[key]!]));
+  } else if (key === "g") {
+    goingSince = performance.now();
+  } else if (own.has(key)) {
+    own.get(key)!();
+  } else if (key === "?") {
+    isHelpOpen.value = true;
+  } else if (key === "/") {
+    document.querySelector<HTMLInputElement>("[data-search]")?.focus();
+  } else if (key === "j" || key === "k") {
+    moveRow(key === "j" ? 1 : -1);
+  } else if (key === "p") {
+    setPaused(!isPaused.value);
+  } else if (key === "t") {
+    nextTheme();
+  } else {
+    return false;
+  }
+  return true;
+}
+
+/** Escape leaves a field, or closes what the view has open. */
+function leave(): void {
+  if (isWriting(document.activeElement)) (document.activeElement as HTMLElement).blur();
+  else own.get("Escape")?.();
+}
+
+function moveRow(step: number): void {
+  const rows = [...document.querySelectorAll<HTMLElement>("[data-row]")];
+  const at = rows.indexOf(document.activeElement as HTMLElement);
+  const next = rows[at < 0 ? (step > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + step))];
+  next?.focus();
+  next?.scrollIntoView({ block: "nearest" });
+}
+
+function isWriting(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) && (target as HTMLInputElement).type !== "range";
+}

@@ -1,0 +1,171 @@
+/** The graph as it is defined: searched, narrowed to a neighbourhood, and taken away as a file. */
+
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import { apiUrl, ask } from "../api/client";
+import { listen } from "../api/feed";
+import { useFetched } from "../api/fetched";
+import type { Graph, Statistics } from "../api/types";
+import { Canvas } from "../graph/canvas";
+import { download, pictureOf } from "../graph/picture";
+import { href } from "../logic/address";
+import { counted, duration } from "../logic/format";
+import { refOf } from "../logic/refs";
+import { neighbourhood, neuronId, topologyOf, type Topology } from "../logic/topology";
+import { Icon } from "../parts/icons";
+import { adjust, go, place } from "../parts/place";
+import { Trouble, Waiting } from "../parts/shown";
+
+/** Above so many boxes only the neighbourhood of one is drawn. */
+const MANY = 300;
+const STEPS = 2;
+
+export function GraphView() {
+  const graph = useFetched("graph", (signal) => ask<Graph>(["graph"], {}, signal));
+  const statistics = useStatistics();
+  const topology = useMemo(() => topologyOf(graph.data ?? { neurons: [], edges: [] }), [graph.data]);
+  const query = place.value.query;
+  const search = query.get("search") ?? "";
+  const focus = query.get("focus") ?? (topology.boxes.length > MANY ? centreOf(topology, search) : null);
+  const shown = useMemo(() => (focus === null ? topology : neighbourhood(topology, neuronId(focus), STEPS)), [topology, focus]);
+  const found = useMemo(() => (search ? foundIn(shown, search) : undefined), [shown, search]);
+  if (graph.error && !graph.data) return <Trouble error={graph.error} retry={graph.reload} />;
+  if (!graph.data) return <Waiting what="the graph" />;
+  return (
+    <>
+      <div class="title">
+        <h1>Graph</h1>
+        <span class="dim">
+          {counted(graph.data.neurons.length, "neuron")}, {counted(graph.data.collaterals.length, "collateral")}
+          {graph.data.source === "observed" && ", as seen at work"}
+        </span>
+        <Exports graph={graph.data} />
+      </div>
+      <GraphSearch search={search} focus={focus} isNarrow={query.get("focus") === null && focus !== null} topology={topology} />
+      <div class="card graph-card">
+        <Canvas
+          topology={shown}
+          label="Graph"
+          found={found}
+          selected={focus}
+          detail={(name) => statistics.get(name) ?? null}
+          onNeuron={(name) => go(href(["neurons", refOf(name)]))}
+        />
+      </div>
+    </>
+  );
+}
+
+/** What was going on at each neuron in the last hour; asked for again when runs move, but not with each of them. */
+function useStatistics(): ReadonlyMap<string, string> {
+  const fetched = useFetched("statistics", (signal) => ask<Statistics>(["statistics"], {}, signal));
+  useEffect(() => {
+    let timer = 0;
+    const stop = listen("run", () => {
+      timer ||= window.setTimeout(() => {
+        timer = 0;
+        fetched.reload();
+      }, 2_000);
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, []);
+  return useMemo(() => {
+    const all = fetched.data?.neurons ?? [];
+    const busy = all.filter((one) => one.done + one.failed > 0);
+    return new Map(
+      busy.map((one) => {
+        const failed = one.failed > 0 ? ` · ${one.failed} failed` : "";
+        return [one.name, `${one.done + one.failed}×${one.p50 === null ? "" : ` · ${duration(one.p50)}`}${failed}`];
+      }),
+    );
+  }, [fetched.data]);
+}
+
+function centreOf(topology: Topology, search: string): string | null {
+  const neurons = topology.boxes.filter((box) => box.kind === "neuron");
+  const text = search.toLowerCase();
+  return (neurons.find((box) => box.label.toLowerCase().includes(text)) ?? neurons[0])?.label ?? null;
+}
+
+function foundIn(topology: Topology, search: string): Set<string> {
+  const text = search.toLowerCase();
+  const boxes = topology.boxes.filter((box) => box.label.toLowerCase().includes(text)).map((box) => box.id);
+  const lines = topology.lines.filter((line) => line.collaterals.some((name) => name.toLowerCase().includes(text)));
+  return new Set([...boxes, ...lines.flatMap((line) => [line.source, line.target])]);
+}
+
+interface GraphSearchProps {
+  readonly search: string;
+  readonly focus: string | null;
+  readonly isNarrow: boolean;
+  readonly topology: Topology;
+}
+
+function GraphSearch({ search, focus, isNarrow, topology }: GraphSearchProps) {
+  const names = topology.boxes.filter((box) => box.kind === "neuron").map((box) => box.label);
+  return (
+    <form class="filters is-open" role="search" aria-label="Find in the graph" onSubmit={(event) => event.preventDefault()}>
+      <label class="field">
+        <span>Find a neuron or collateral</span>
+        <input
+          type="search"
+          name="search"
+          data-search=""
+          autocomplete="off"
+          defaultValue={search}
+          onInput={(event) => adjust({ search: event.currentTarget.value.trim() }, { replace: true })}
+        />
+      </label>
+      <label class="field">
+        <span>Show the neighbourhood of</span>
+        <select value={focus ?? ""} onChange={(event) => adjust({ focus: event.currentTarget.value })}>
+          <option value="">{isNarrow ? "…" : "everything"}</option>
+          {names.map((name) => (
+            <option key={name} value={name}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      {isNarrow && <p class="notice">This graph is large: what is shown is two steps around {focus}.</p>}
+    </form>
+  );
+}
+
+function Exports({ graph }: { graph: Graph }) {
+  const menu = useRef<HTMLDetailsElement>(null);
+  const picture = () => {
+    const svg = document.querySelector<SVGSVGElement>("svg.graph");
+    if (!svg) return;
+    const [width, height] = svg.dataset.size!.split(" ").map(Number) as [number, number];
+    const content = svg.querySelector("[data-content]")!;
+    const moved = content.getAttribute("transform")!;
+    content.removeAttribute("transform");
+    download("graph.svg", pictureOf(svg, width, height), "image/svg+xml");
+    content.setAttribute("transform", moved);
+    menu.current!.open = false;
+  };
+  return (
+    <details class="menu" ref={menu}>
+      <summary class="button">
+        <Icon name="download" /> Export
+      </summary>
+      <div>
+        <a href={apiUrl(["graph", "mermaid"])} download="graph.mmd">
+          Mermaid
+        </a>
+        <a href={apiUrl(["graph", "dot"])} download="graph.dot">
+          DOT (Graphviz)
+        </a>
+        <button type="button" onClick={picture}>
+          SVG, as shown
+        </button>
+        <button type="button" onClick={() => download("graph.json", JSON.stringify(graph, null, 2), "application/json")}>
+          JSON
+        </button>
+      </div>
+    </details>
+  );
+}

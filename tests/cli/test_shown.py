@@ -1,5 +1,11 @@
+import fcntl
+import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -30,10 +36,25 @@ def test_a_long_value_is_cut_off() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(None, "-"), (0.0012, "1.2 ms"), (1.5, "1.50 s"), (90, "1.5 min"), (0, "0.0 ms")]
+    ("seconds", "text"),
+    [(None, "-"), (0.0012, "1.2 ms"), (1.5, "1.5 s"), (90, "1.5 min"), (0, "0.0 ms"), (9000, "2.5 h"), (1e6, "11.6 d")],
 )
 def test_a_duration_has_a_unit_that_fits(seconds: float | None, text: str) -> None:
     assert took(seconds) == text
+
+
+def test_at_a_terminal_what_begins_a_row_is_not_broken() -> None:
+    person, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+    code = f"from cnstra.cli.shown import print_table; print_table(('run', 'b'), [('{'i' * 36}', '{'x ' * 40}')])"
+    environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+    subprocess.run([sys.executable, "-c", code], stdout=terminal, check=True, env={**environment, "TERM": "xterm"})
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", os.read(person, 65536).decode())
+    os.close(person)
+    os.close(terminal)
+
+    assert "i" * 36 in shown
+    assert all(len(line.rstrip()) <= 60 for line in shown.splitlines())
 
 
 def test_an_output_that_is_full_is_told() -> None:

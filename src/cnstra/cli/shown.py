@@ -17,6 +17,7 @@ __all__ = ["brief", "moment", "print_json", "print_line", "print_table", "print_
 
 _UNLIMITED: Final = 100_000
 """Columns of what is no terminal: nothing is cut off there."""
+_UNITS: Final = (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0))
 _STYLES: Final = {"completed": "green", "failed": "red", "aborted": "yellow", "running": "cyan", "done": "green"}
 
 
@@ -53,9 +54,10 @@ def took(seconds: float | None) -> str:
     """Return a duration as text; ``-`` for none."""
     if seconds is None:
         return "-"
-    if seconds < 1:
-        return f"{seconds * 1000:.1f} ms"
-    return f"{seconds:.2f} s" if seconds < 60 else f"{seconds / 60:.1f} min"  # noqa: PLR2004 - seconds of a minute
+    for unit, length in _UNITS:
+        if seconds >= length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds * 1000:.1f} ms"
 
 
 def print_line(text: str = "", *, lines: bool = False) -> None:
@@ -75,14 +77,14 @@ def print_json(document: Any, *, line: bool = False) -> None:
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table; what a cell has is shown as it is, made safe."""
+    """Print a table; what a cell has is shown as it is, made safe, and the first one of a row is never broken."""
     from rich.console import Console  # noqa: PLC0415 - it takes 50 ms, and most commands print no table
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in heads:
-        table.add_column(head, no_wrap=not sys.stdout.isatty(), overflow="fold")
+    for place, head in enumerate(heads):
+        table.add_column(head, no_wrap=place == 0, overflow="fold")
     for row in rows:
         table.add_row(*(Text(safe(cell), style=_STYLES.get(cell, "")) for cell in row))
     if sys.stdout.isatty():

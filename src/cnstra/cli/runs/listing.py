@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from cnstra.cli.places import DirOption, JsonOption, Place, RunnerOption, ScopeO
 from cnstra.cli.runs.performing import perform
 from cnstra.cli.runs.reading import run_document
 from cnstra.cli.runs.statuses import StatusOption
-from cnstra.cli.shown import moment, print_json, print_line, print_table
+from cnstra.cli.shown import print_json, print_line, print_table, took
 from cnstra.cli.times import point
 from cnstra.persist.records import RunFilter
 
@@ -59,7 +60,7 @@ async def _list(
     if as_json:
         print_json(RunList(runs, page.cursor))
         return Exit.DONE
-    print_table(("run", "status", "entry", "attempt", "hops", "left", "stored", "ended", "error"), [*map(_row, runs)])
+    print_table(("run", "status", "entry", "attempt", "hops", "left", "age", "took", "error"), [*map(_row, runs)])
     if page.cursor is not None:
         print_line(f"there is more: --cursor {page.cursor}")
     return Exit.DONE
@@ -73,7 +74,7 @@ def _row(run: Run) -> tuple[str, ...]:
         str(run.attempt_number),
         str(run.hop_count),
         str(run.outstanding),
-        moment(run.created_at),
-        moment(run.ended_at),
+        took(max(0.0, (datetime.now(UTC) - run.created_at).total_seconds())),
+        took(None if run.ended_at is None else (run.ended_at - run.created_at).total_seconds()),
         "" if run.error is None else f"{run.error.type}: {run.error.message}",
     )

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 
 import httpx
 import pytest
+from starlette.types import Message
 
-from cnstra.devtools import Address, serve
+from cnstra.devtools import Address, devtools, serve
+from cnstra.stores import MemoryStore
 from tests.devtools.describing import PREFIX, description
 from tests.devtools.shop import Shop, sell
 from tests.devtools.visiting import TOKEN
@@ -128,3 +130,17 @@ def test_every_answer_forbids_what_a_page_could_be_misused_for(client: httpx.Cli
                 assert answer.headers["x-content-type-options"] == "nosniff"
                 assert answer.headers["referrer-policy"] == "no-referrer"
                 assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_a_websocket_is_refused() -> None:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await devtools(MemoryStore(), token=TOKEN)({"type": "websocket", "path": "/api/v1/events"}, receive, send)
+
+    assert sent == [{"type": "websocket.close", "code": 1008}]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnstra import DurableRunner
+from cnstra import CNS, DurableRunner, collateral, neuron
 from cnstra.devtools import serve
 from cnstra.devtools.sampling import percentile
 from cnstra.stores import MemoryStore
@@ -122,3 +122,16 @@ def test_a_percentile_is_the_value_that_its_share_does_not_exceed() -> None:
     assert percentile([1.0], 0.95) == 1.0
     assert percentile([float(number) for number in range(1, 101)], 0.95) == 95.0
     assert percentile([1.0, 2.0, 3.0, 4.0], 0.5) == 2.0
+
+
+async def test_parts_that_share_a_label_are_told_apart() -> None:
+    said = collateral(str, name="said")
+    twins = [neuron({}, name="twin").dendrite(said, lambda word: None) for _ in range(2)]
+    with serve(MemoryStore(), cns=CNS(twins), token=TOKEN, quiet=True) as url:
+        async with visiting(url) as visitor:
+            graph = await visitor.get("/graph")
+            second = await visitor.get("/neurons/" + graph["neurons"][1]["ref"])
+
+    assert [one["name"] for one in graph["neurons"]] == ["twin", "twin (2)"]
+    assert not graph["neurons"][0]["is_registered"]
+    assert second["listens"] == ["said"]

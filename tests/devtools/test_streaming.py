@@ -7,12 +7,18 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.types import Message
 
 from cnstra import DurableRunner
 from cnstra.devtools import serve
 from cnstra.devtools.answering import json_bytes
-from cnstra.devtools.feed import BOX, MAX_SUBSCRIPTIONS, Event, Subscription
-from cnstra.devtools.watching import Change
+from cnstra.devtools.feed import BOX, MAX_SUBSCRIPTIONS, Event, Feed, Subscription
+from cnstra.devtools.reading import Reader
+from cnstra.devtools.redacting import Redaction
+from cnstra.devtools.streaming import EventRoutes
+from cnstra.devtools.views import Views
+from cnstra.devtools.watching import Change, Lookout
 from cnstra.stores import MemoryStore
 from tests.devtools.shop import Shop, sell
 from tests.devtools.visiting import TOKEN, Visitor, collect, until, visiting
@@ -193,3 +199,32 @@ async def test_a_runner_in_this_loop_is_watched_from_the_servers_thread(shop: Sh
                 ended = await until(news, "run", stimulation_id="a", status="completed")
 
     assert json_bytes(ended.data)
+
+
+async def test_silence_is_broken_so_that_nobody_takes_the_stream_for_dead() -> None:
+    sent: asyncio.Queue[Message] = asyncio.Queue()
+    hung_up = asyncio.Event()
+    reader = Reader(MemoryStore(), "")
+    feed = Feed(Lookout(reader, Views(Redaction())), reader.changed)
+    request = Request({"type": "http", "method": "GET", "query_string": b"", "headers": []})
+    stream = await EventRoutes(feed, heartbeat=0.5).stream(request)
+
+    async def receive() -> Message:
+        await hung_up.wait()
+        return {"type": "http.disconnect"}
+
+    sending = asyncio.create_task(stream({"type": "http", "method": "GET"}, receive, sent.put))
+    while (await sent.get()).get("body") != b": nothing new\n\n":
+        pass
+    hung_up.set()
+    await sending
+    await feed.close()
+
+    assert feed.numbers()["clients"] == 0
+
+
+async def test_a_question_for_the_head_of_the_stream_ends(visitor: Visitor, runner: DurableRunner) -> None:
+    answer = await visitor.client.head("/api/v1/events")
+
+    assert answer.headers["x-accel-buffering"] == "no"
+    assert answer.content == b""

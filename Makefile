@@ -42,7 +42,7 @@ simulate: $(NEED_VENV) ## Simulate many workers on one store (SEED=7 shows one s
 	@$(PYTHON) -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(FIRST),--first $(FIRST)) $(if $(COUNT),--count $(COUNT))
 
 soak: $(NEED_VENV) servers ## Kill workers and servers for a long time, and show the tolls (SEED=7 repeats one; ARGS="-k redis" runs a part)
-	@CNSTRA_SOAK=$(or $(SEED),1) $(PYTHON) -m pytest tests/fire -q --timeout 3600 -o faulthandler_timeout=7200 $(ARGS)
+	@CNSTRA_SOAK=$(or $(SEED),1) $(PYTHON) -m pytest tests/fire tests/workers -q --timeout 3600 -o faulthandler_timeout=7200 $(ARGS)
 
 ui: $(PAGE) ## Build the page of the DevTools, if it is out of date
 	@:

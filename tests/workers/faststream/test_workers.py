@@ -39,6 +39,22 @@ async def test_a_job_runs_and_is_acknowledged(board: Board) -> None:
     assert await board.left() == 0
 
 
+async def test_jobs_that_are_put_at_once_share_one_connection(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    producer = board.place.connect(board.url)
+    connect, connections = producer._connect, []
+
+    async def count() -> object:
+        connections.append(await connect())
+        return connections[-1]
+
+    monkeypatch.setattr(producer, "_connect", count)
+    await asyncio.gather(*(enqueue_job(producer, StimulationJob("c0"), to=board.place) for _ in range(20)))
+    await producer.stop()
+
+    assert len(connections) == 1
+    assert await board.left() == 20
+
+
 async def test_a_failed_job_comes_back_after_its_delay_and_goes_on_where_it_failed(board: Board) -> None:
     switch = Switch()
     graph, store = line(pass_on, switch, pass_on), MemoryStore()

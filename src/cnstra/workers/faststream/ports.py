@@ -17,6 +17,9 @@ class LineLost(Exception):
 class Broker(Protocol):
     """A broker of FastStream."""
 
+    async def connect(self) -> object:
+        """Connect, unless it is connected."""
+
     async def start(self) -> None:
         """Connect, and start the subscribers."""
 

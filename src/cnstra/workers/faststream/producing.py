@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from cnstra.durable.identity import new_stimulation_id
 from cnstra.workers.job import StimulationJob, stimulation_job
@@ -13,9 +15,11 @@ if TYPE_CHECKING:
     from cnstra.core.signals import Signal
     from cnstra.persist.records import Durability, Volume
     from cnstra.persist.registry import CNSPersistOptionsRegistry
-    from cnstra.workers.faststream.ports import BrokerT, Place
+    from cnstra.workers.faststream.ports import Broker, BrokerT, Place
 
 __all__ = ["enqueue", "enqueue_job"]
+
+_connecting: WeakKeyDictionary[Broker, asyncio.Lock] = WeakKeyDictionary()
 
 
 async def enqueue(
@@ -81,5 +85,7 @@ async def enqueue_job(broker: BrokerT, job: StimulationJob, *, to: Place[BrokerT
         PayloadError: If it is more than the broker takes.
     """
     job_id = job.stimulation_id or new_stimulation_id()
+    async with _connecting.setdefault(broker, asyncio.Lock()):  # or each of many at once makes a connection of its own
+        await broker.connect()
     await to.publish(broker, job.to_json().encode(), job_id)
     return job_id

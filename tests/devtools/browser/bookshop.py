@@ -87,6 +87,10 @@ class Bookshop:
         """Let the orders go that are held."""
         self._hold.set()
 
+    def hold_again(self) -> None:
+        """Hold the orders that come from now on."""
+        self._hold = asyncio.Event()
+
     def open_bank(self) -> None:
         """Let payments succeed from now on."""
         self._is_bank_open = True

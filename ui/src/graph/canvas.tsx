@@ -197,7 +197,7 @@ function Node({ placed, box, isSelected, progress, found, detail, onNeuron }: No
   const second = state ? summary(state) : (detail?.(box.label) ?? null);
   return (
     <g
-      class={`neuron ${classOf(state)} ${isSelected ? "is-selected" : ""} ${found && !found.has(box.id) ? "is-dim" : ""}`}
+      class={`neuron ${classOf(state)} ${!state && second?.endsWith("failed") ? "is-troubled" : ""} ${isSelected ? "is-selected" : ""} ${found && !found.has(box.id) ? "is-dim" : ""}`}
       transform={corner}
       data-neuron={box.label}
       data-state={state && classOf(state).replace(/is-/g, "")}

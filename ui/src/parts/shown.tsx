@@ -100,6 +100,15 @@ export function Waiting({ what }: { what: string }) {
   );
 }
 
+/** What a colour in a picture means. */
+export function Key({ of, label }: { of: string; label: string }) {
+  return (
+    <span class="key-label">
+      <span class={`key is-${of}`} /> {label}
+    </span>
+  );
+}
+
 /** A name and what it is, in a list of facts. */
 export function Fact({ name, children }: { name: string; children: ComponentChildren }) {
   return (

@@ -8,7 +8,7 @@ import { duration } from "../logic/format";
 import { ancestry } from "../logic/progress";
 import { place } from "../parts/place";
 import { Rows } from "../parts/rows";
-import { Empty } from "../parts/shown";
+import { Empty, Key } from "../parts/shown";
 import { keyOf } from "./story";
 
 interface TimelineProps {
@@ -49,15 +49,17 @@ export function Timeline({ tasks, left, selected, isRunning }: TimelineProps) {
 }
 
 function AxisRow({ axis }: { axis: Axis }) {
+  // Long after the start, moments that are near each other read the same.
+  const labels = axis.ticks.map(({ seconds }) => (seconds === 0 ? "0" : `+${duration(seconds)}`));
   return (
     <div class="time-row time-axis" aria-hidden="true">
       <span />
       <svg class="time-bars" height={24}>
-        {axis.ticks.map(({ at, seconds }) => (
-          <g key={at}>
+        {axis.ticks.map(({ at }, index) => (
+          <g key={at} class="tick">
             <line x1={percent(at)} x2={percent(at)} y1={18} y2={24} />
-            <text x={percent(at)} dx={at < 0.02 ? 0 : undefined} y={12} class={at < 0.02 ? "is-first" : ""}>
-              {seconds === 0 ? "0" : `+${duration(seconds)}`}
+            <text x={percent(at)} y={12} class={at < 0.02 ? "is-first" : ""}>
+              {labels[index] === labels[index - 1] ? "" : labels[index]}
             </text>
           </g>
         ))}
@@ -135,14 +137,11 @@ function Left() {
 function Legend({ hasFolds }: { hasFolds: boolean }) {
   return (
     <p class="legend">
-      <span class="key is-wait" /> waited <span class="key is-done" /> ran <span class="key is-failed" /> failed{" "}
-      <span class="key is-outstanding" /> left
-      {hasFolds && (
-        <>
-          {" "}
-          <span class="key is-fold" /> nothing ran, folded
-        </>
-      )}
+      <Key of="wait" label="waited" />
+      <Key of="done" label="ran" />
+      <Key of="failed" label="failed" />
+      <Key of="outstanding" label="left" />
+      {hasFolds && <Key of="fold" label="nothing ran, folded" />}
     </p>
   );
 }

@@ -8,7 +8,7 @@ import type { Graph, Statistics } from "../api/types";
 import { Canvas } from "../graph/canvas";
 import { download, pictureOf } from "../graph/picture";
 import { href } from "../logic/address";
-import { counted, duration } from "../logic/format";
+import { count, counted, duration } from "../logic/format";
 import { refOf } from "../logic/refs";
 import { neighbourhood, neuronId, topologyOf, type Topology } from "../logic/topology";
 import { Icon } from "../parts/icons";
@@ -76,8 +76,8 @@ function useStatistics(): ReadonlyMap<string, string> {
     const busy = all.filter((one) => one.done + one.failed > 0);
     return new Map(
       busy.map((one) => {
-        const failed = one.failed > 0 ? ` · ${one.failed} failed` : "";
-        return [one.name, `${one.done + one.failed}×${one.p50 === null ? "" : ` · ${duration(one.p50)}`}${failed}`];
+        const second = one.failed > 0 ? ` · ${one.failed} failed` : one.p50 === null ? "" : ` · ${duration(one.p50)}`;
+        return [one.name, `${count(one.done + one.failed)}×${second}`];
       }),
     );
   }, [fetched.data]);

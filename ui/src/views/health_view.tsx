@@ -7,7 +7,7 @@ import { useFetched } from "../api/fetched";
 import type { Activity, Bucket, Health, RunPage, Worker, Workers } from "../api/types";
 import { bytes, count, counted, duration, lasting, moment } from "../logic/format";
 import { now } from "../parts/clock";
-import { Ago, Empty, Trouble, Waiting } from "../parts/shown";
+import { Ago, Empty, Key, Trouble, Waiting } from "../parts/shown";
 import { Card } from "./neuron_view";
 import { chosenWindow, WindowChoice } from "./window_choice";
 
@@ -58,11 +58,11 @@ function Numbers({ health, open }: { health: Health; open: RunPage | null }) {
       <Card name="Frontier" value={`${count(left)}${open?.cursor ? "+" : ""}`} note="tasks left in open runs" />
       <Card name="Oldest open run" value={oldest === null ? "–" : duration(oldest)} />
       <Card name="Workers" value={count(health.workers)} note={health.expired_workers > 0 ? `${health.expired_workers} expired` : ""} isBad={health.expired_workers > 0} />
-      <Card name="Store" value={health.size === null ? "–" : bytes(health.size)} note="kept until it is purged" />
+      <Card name="Store" value={health.size === null ? "–" : bytes(health.size)} note="all scopes together" />
       <Card
         name="Live feed"
         value={counted(health.feed.clients, "client")}
-        note={`${count(health.feed.events)} events, ${count(health.feed.overflows)} dropped`}
+        note={`${counted(health.feed.events, "event")}, ${count(health.feed.overflows)} dropped`}
         isBad={health.feed.overflows > 0}
       />
     </dl>
@@ -98,8 +98,10 @@ function Throughput({ activity }: { activity: Activity | null }) {
         <span>now</span>
       </p>
       <p class="legend">
-        <span class="key is-created" /> started <span class="key is-done" /> completed <span class="key is-failed" /> failed{" "}
-        <span class="key is-aborted" /> aborted
+        <Key of="created" label="started" />
+        <Key of="done" label="completed" />
+        <Key of="failed" label="failed" />
+        <Key of="aborted" label="aborted" />
       </p>
     </section>
   );

@@ -43,7 +43,7 @@ from cnstra.errors import (
 )
 
 if TYPE_CHECKING:
-    from cnstra.durable import DurableRun, DurableRunner, RetryPolicy
+    from cnstra.durable import DurableRun, DurableRunner, Limit, RetryPolicy
     from cnstra.persist import CNSPersistOptionsRegistry, NeuronEntry, ProgressSerializer, create_persist_registry
     from cnstra.stores import MemoryStore, SqliteStore, open_store
 
@@ -69,6 +69,7 @@ __all__ = [
     "GraphError",
     "HandlerContext",
     "HandlerReturnError",
+    "Limit",
     "MaxNeuronHopsExceeded",
     "MemoryStore",
     "Modality",
@@ -114,6 +115,7 @@ _LAZY = {
     "CNSPersistOptionsRegistry": "cnstra.persist",
     "DurableRun": "cnstra.durable",
     "DurableRunner": "cnstra.durable",
+    "Limit": "cnstra.durable",
     "MemoryStore": "cnstra.stores",
     "NeuronEntry": "cnstra.persist",
     "ProgressSerializer": "cnstra.persist",

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TypeVar
 
 from cnstra.persist.delta import Delta
+from cnstra.persist.limits import NO_LIMITS, Limits
 from cnstra.persist.ports import EVERY_RUN, HopTransaction, Store
 from cnstra.persist.records import (
     AttemptRecord,
@@ -71,6 +72,7 @@ class StoreWrapper:
         limit: int,
         max_recoveries: int | None = None,
         unfit: Collection[int] = (),
+        limits: Limits = NO_LIMITS,
     ) -> list[RunState]:
         call = partial(
             self.inner.claim,
@@ -80,6 +82,7 @@ class StoreWrapper:
             limit=limit,
             max_recoveries=max_recoveries,
             unfit=unfit,
+            limits=limits,
         )
         return await self.around("claim", call)
 

@@ -11,7 +11,7 @@ from psycopg import sql
 from cnstra.persist.delta import Ended
 from cnstra.persist.records import RunFilter
 from cnstra.stores import PostgresStore
-from cnstra.stores.postgres import admission, claims, loading, ownership, reads, removal
+from cnstra.stores.postgres import admission, claims, keys, loading, ownership, reads, removal
 from cnstra.stores.postgres.batch import Batch
 from cnstra.stores.postgres.statements import PARTS, commit_text
 from cnstra.testing.building import BOOM, COMPLETED, admitted, hop, new_run
@@ -31,6 +31,13 @@ FILL = f"""
         ('held', 'running', 'living ' || n % 50, NULL, NULL)
     ) AS k(kind, status, owner, due_at, ended_at) WHERE n <= CASE kind WHEN 'held' THEN {MANY // 10} ELSE {MANY} END;
 
+    INSERT INTO runs (token, scope, stimulation_id, status, owner, attempt_number, entry_count, volume, priority,
+                      is_due, created_at, options, limit_key)
+    SELECT n, '', 'keyed' || n, CASE WHEN n % 10 = 0 THEN 'running' ELSE 'pending' END,
+           CASE WHEN n % 10 = 0 THEN 'living 1' END, 1, 1, 'full', 0, true, n, '{{}}', 'key ' || n % 3 * (n % 5000)
+    FROM generate_series(1, {MANY}) AS n;
+    INSERT INTO keys (scope, name, is_ready, ready_at, head)
+    SELECT '', 'key ' || n, n % 2 = 0, CASE WHEN n % 4 = 1 THEN n END, n FROM generate_series(0, 9999) AS n;
     INSERT INTO progress SELECT key, 1, 0, 1, 1, 0, 1, 0 FROM runs;
     INSERT INTO attempts (run, attempt_number, started_at, hops_before, status, worker_id)
     SELECT key, 1, 0, 0, CASE status WHEN 'running' THEN status ELSE 'lost' END, 'living' FROM runs;
@@ -56,6 +63,7 @@ async def store(request: pytest.FixtureRequest, postgres_url: str) -> AsyncItera
 
 
 CLAIM = {"scope": "", "dead": ["living 7"], "passed": [1, 2], "window": 200, "limit": 10}
+NAMED = {"scope": "", "names": ["key 0", "key 4"]}
 KEYS = ([1, 2, 3, 4, 5, 6, 7, 8, 9, 10],)
 ENDS = {"scope": "", "statuses": ["completed", "failed"], "keep": 100, "limit": 50, "older_than": 0}
 LIST = {"scope": "", "statuses": ["pending", "completed", "failed"], "limit": 51}
@@ -64,6 +72,11 @@ QUERIES: dict[str, tuple[str, Any]] = {
     "which runs are free": (claims.FREE, CLAIM),
     "which runs have become due": (claims.RIPEN, {"scope": "", "limit": 1000}),
     "when the next run is due": (claims.NEXT_DUE, {"scope": ""}),
+    "which keys to look at": (keys.READY, CLAIM | {"seen": ["key 2"]}),
+    "what runs of some keys": (keys.RUNNING, NAMED | {"most": [5, 5]}),
+    "what waits for some keys": (keys.KEYED, CLAIM | NAMED | {"rooms": [5, 5]}),
+    "what waits first for some keys": (keys.HEADS, NAMED),
+    "runs that are to be noted at their keys": (keys.TOUCH, {"keys": KEYS[0]}),
     "what is to be aborted": (ownership.ABORTS, ("", "living 3")),
     "the longest ended runs": (removal.ENDED, ENDS | {"ended_at": 1000.0, "key": 1 << 62}),
     "the latest ended runs": (removal.BOUNDARY, ENDS),

@@ -15,6 +15,7 @@ import pytest
 
 from cnstra.errors import StoreError
 from cnstra.persist.delta import Ended
+from cnstra.persist.limits import NO_LIMITS
 from cnstra.persist.records import RunState, RunStatus
 from cnstra.stores import PostgresStore
 from cnstra.stores.postgres import claims
@@ -192,7 +193,7 @@ async def claim_in_vain(store: PostgresStore, name: str) -> None:
     """Claim a run in a transaction that is rolled back, for all that anybody knows."""
     assert store._opened is not None
     async with store._opened.taking() as (session, taken):
-        [state] = await claims.claim(session, claims.Claim("", name, (), 1, None, ()))
+        [state], _ = await claims.claim(session, claims.Claim("", name, (), 1, None, (), NO_LIMITS))
         taken[state.key] = (state.run.fence, name)
         raise StoreError("the answer is lost")
 

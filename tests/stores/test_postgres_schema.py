@@ -117,7 +117,7 @@ async def test_stores_with_other_prefixes_share_a_schema(postgres_url: str, post
         assert await mine.get("", "run") is None
         assert await mine.commit([hop(await admitted(mine))]) == [True]
 
-    [(relation,)] = await query(postgres_url, postgres_schema, "SELECT to_regclass('my_runs_waiting') IS NOT NULL")
+    [(relation,)] = await query(postgres_url, postgres_schema, "SELECT to_regclass('my_runs_free') IS NOT NULL")
     assert relation
 
 

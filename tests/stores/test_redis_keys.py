@@ -52,8 +52,8 @@ def test_two_runs_share_no_key(one: tuple[str, str], other: tuple[str, str]) -> 
 
     assert runs[0].isdisjoint(runs[1]) == (one != other)
     for space in spaces:
-        indexes = {*space.indexes, space.counter}
-        assert len(indexes) == 12
+        indexes = {*space.indexes, space.counter, space.marks}
+        assert len(indexes) == 19
         assert indexes.isdisjoint(runs[0] | runs[1])
 
 

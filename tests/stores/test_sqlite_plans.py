@@ -3,15 +3,18 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
+from cnstra.persist.limits import Limit, Limits
 from cnstra.persist.records import RunFilter
 from cnstra.stores import SqliteStore
-from cnstra.stores.sqlite import batch, claims, commits, ending, listing, removal, schedule
+from cnstra.stores.sqlite import batch, claims, commits, ending, limiting, listing, removal, schedule
 from cnstra.stores.sqlite.rows import span
 from cnstra.stores.sqlite.statements import ManyRows
-from cnstra.testing.building import admitted, hop, worker
+from cnstra.testing.building import admitted, hop, new_run, worker
 
 FILTERS = {
     "all runs": RunFilter(),
@@ -25,6 +28,8 @@ QUERIES = {
     "the free runs of one owner": claims.FREE_RUNS,
     "the runs that are due now": schedule.NOW_DUE,
     "when the next run is due": schedule.NEXT_DUE,
+    "the runs of a key that wait": limiting.KEYED,
+    "the runs of a key that run": limiting.RUNNING,
     "the requested aborts of an owner": ending.ASKED,
     "how many runs there are": listing.COUNTS,
     "the oldest run of a status": listing.OLDEST,
@@ -34,7 +39,7 @@ QUERIES = {
 }
 STATEMENTS = {
     f"{name} of {rows}": (statement, rows)
-    for module in (batch, commits)
+    for module in (batch, commits, limiting)
     for name, statement in vars(module).items()
     if isinstance(statement, ManyRows)
     for rows in (1, 64)
@@ -51,6 +56,14 @@ async def test_a_query_walks_an_index_in_its_order(sqlite_store: SqliteStore, te
     steps = await sqlite_store._reader.run(lambda connection: plan(connection, text))
 
     assert any("INDEX cnstra_runs_" in step for step in steps)
+    assert not [step for step in steps if "SCAN cnstra" in step or "TEMP B-TREE" in step]
+
+
+@pytest.mark.parametrize("text", [limiting.FREE_KEYS, limiting.PACED, limiting.NEXT_READY])
+async def test_a_look_at_the_keys_walks_an_index_in_its_order(sqlite_store: SqliteStore, text: str) -> None:
+    steps = await sqlite_store._reader.run(lambda connection: plan(connection, text))
+
+    assert any("INDEX cnstra_keys_" in step for step in steps)
     assert not [step for step in steps if "SCAN cnstra" in step or "TEMP B-TREE" in step]
 
 
@@ -165,3 +178,39 @@ async def test_tasks_that_are_tried_again_are_found_by_their_run(sqlite_store: S
 
     [step] = [text for *_, text in steps if "cnstra_frontier" in text]
     assert step == "SEARCH cnstra_frontier USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"
+
+
+async def crowd(store: SqliteStore, count: int) -> None:
+    """Let so many more runs wait for one key."""
+
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute(
+            "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?) "
+            "INSERT INTO cnstra_runs (scope, stimulation_id, status, attempt_number, recoveries, entry_count, volume, "
+            "created_at, options, scheduled, limit_key) "
+            "SELECT '', 'crowd-' || ? || '-' || n, 'pending', 0, 0, 0, 'full', 1000.0, x'7B7D', 2, 'crowded' "
+            "FROM numbers",
+            (count, count),
+        )
+
+    await store._writer.run(work)
+
+
+async def test_a_key_at_its_limit_costs_the_same_however_many_runs_wait_there(sqlite_store: SqliteStore) -> None:
+    limits = Limits({"crowded": Limit(concurrency=1)})
+    await sqlite_store.add_worker(worker(), lease=600)
+    await admitted(sqlite_store, replace(new_run("first"), limit_key="crowded"), worker_id=None)
+
+    async def claim_two(store: SqliteStore) -> bool:
+        for _ in range(2):
+            await admitted(store, new_run(str(uuid4())), worker_id=None)
+        await admitted(store, replace(new_run(str(uuid4())), limit_key="crowded"), worker_id=None)
+        return len(await store.claim("", "worker", dead=(), limit=9, limits=limits)) == 2
+
+    await sqlite_store.claim("", "worker", dead=(), limit=1, limits=limits)
+    await crowd(sqlite_store, 10)
+    await claim_two(sqlite_store)
+    among_few = await instructions(sqlite_store, claim_two)
+    await crowd(sqlite_store, 5_000)
+
+    assert await instructions(sqlite_store, claim_two) <= 2 * among_few

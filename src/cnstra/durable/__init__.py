@@ -10,12 +10,14 @@ from cnstra.durable.retention import Keep, RetentionPolicy
 from cnstra.durable.runner import DurableRunner
 from cnstra.durable.timekeeping import Schedule
 from cnstra.durable.views import RunInfo, RunPage, SignalInfo, TaskInfo
+from cnstra.persist.limits import Limit
 
 __all__ = [
     "CheckReport",
     "DurableRun",
     "DurableRunner",
     "Keep",
+    "Limit",
     "RetentionPolicy",
     "RetryPolicy",
     "RunInfo",

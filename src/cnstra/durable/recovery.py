@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cnstra.durable.orphans import Orphans
     from cnstra.durable.ownership import Ownership
     from cnstra.durable.suspects import Suspects
+    from cnstra.persist.limits import Limits
     from cnstra.persist.ports import Store
     from cnstra.persist.records import RunState
 
@@ -58,7 +59,8 @@ class Recovery:
         colleagues: Who else claims.
         suspects: Knows which runs to start with care.
         max_active_runs: Above so many runs under way, none is claimed.
-        max_recoveries: See `Store.claim`.
+        max_recoveries: See `Store.claim`, as for the next.
+        limits: Of the keys of runs.
         accepts: Whether the worker may start runs.
 
     Attributes:
@@ -80,6 +82,7 @@ class Recovery:
         suspects: Suspects,
         max_active_runs: int,
         max_recoveries: int | None,
+        limits: Limits,
         accepts: Callable[[], bool],
     ) -> None:
         self.is_short = False
@@ -95,6 +98,7 @@ class Recovery:
         self._suspects = suspects
         self._max_active_runs = max_active_runs
         self._max_recoveries = max_recoveries
+        self._limits = limits
         self._accepts = accepts
         self._unfit = Unfit()
 
@@ -159,6 +163,7 @@ class Recovery:
                         limit=limit,
                         max_recoveries=self._max_recoveries,
                         unfit=(*self._unfit.keys(), *self._suspects.held_back(), *passed_over),
+                        limits=self._limits,
                     )
                 for state in states:
                     self._ownership.claimed(state.run.stimulation_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, final
@@ -18,6 +19,7 @@ from cnstra.durable.surroundings import REAL, Surroundings
 from cnstra.durable.transacting import require_transactions
 from cnstra.durable.worker import Worker
 from cnstra.errors import GraphError
+from cnstra.persist.limits import Limit, Limits
 from cnstra.persist.records import Durability, Volume
 from cnstra.persist.registry import CNSPersistOptionsRegistry
 from cnstra.stores import open_store
@@ -67,6 +69,8 @@ class DurableRunner(ScheduledRuns):
         grace: Seconds that handlers get to settle when the runner closes.
         retry: When runs that are enqueued are tried again if they fail, unless `enqueue` says otherwise; by default
             they are not.
+        limits: How many runs of a key may be under way, and how many may start in a while: a `Limit` by key, or by
+            pattern with a star at the end. Over all workers, which are to have the same limits.
         stimulation_context: ``f(stimulation_id, metadata)``, or with a third parameter for the number of the attempt,
             makes the caller's object for runs that are resumed, or are started without one.
         handle_sigterm: Close on SIGTERM, if the program has no handler of its own, and end then.
@@ -94,6 +98,7 @@ class DurableRunner(ScheduledRuns):
         retention: RetentionPolicy = DEFAULT_RETENTION,
         grace: float = 10.0,
         retry: RetryPolicy | None = None,
+        limits: Mapping[str, Limit] | None = None,
         stimulation_context: ContextFactory | None = None,
         handle_sigterm: bool = True,
         _surroundings: Surroundings = REAL,
@@ -110,6 +115,7 @@ class DurableRunner(ScheduledRuns):
             max_recoveries=max_recoveries,
             retention=retention,
             handle_sigterm=handle_sigterm,
+            limits=Limits(limits),
         )
         self.cns = cns
         self.registry = registry

@@ -52,6 +52,7 @@ class ScheduledRuns(CopiedRuns):
         timezone: str = "UTC",
         missed: Missed = "last",
         priority: int = 0,
+        key: str | None = None,
         retry: RetryPolicy | Literal[False] | None = None,
         durability: Durability | None = None,
         volume: Volume | None = None,
@@ -74,6 +75,7 @@ class ScheduledRuns(CopiedRuns):
                 the ``"last"`` of them; or ``"all"``, the 1,000 latest at most; ``"skip"``: none that lies back longer
                 than a minute.
             priority: As in `enqueue`, like all that follows.
+            key: By which its runs are limited.
             retry: When a run is tried again if it fails.
             durability: Instead of the runner's.
             volume: Instead of the runner's.
@@ -95,7 +97,13 @@ class ScheduledRuns(CopiedRuns):
             raise GraphError(f"there is a schedule {name!r} already")
         if not callable(signal):
             self._admission.entry(signal)
-        options: dict[str, Any] = {"priority": priority, "retry": retry, "durability": durability, "volume": volume}
+        options: dict[str, Any] = {
+            "priority": priority,
+            "key": key,
+            "retry": retry,
+            "durability": durability,
+            "volume": volume,
+        }
         options["metadata"] = metadata
         instants = timetable(cron, every, timezone)
         self._schedules.append(Schedule(name, instants, signal, missed, options))

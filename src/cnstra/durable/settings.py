@@ -8,6 +8,7 @@ from typing import Final, final
 from cnstra.durable.arguments import seconds, whole
 from cnstra.durable.retention import DEFAULT_RETENTION, Retention, RetentionPolicy
 from cnstra.errors import GraphError
+from cnstra.persist.limits import NO_LIMITS, Limits
 
 __all__ = ["DEFAULT_MAX_ACTIVE_RUNS", "DEFAULT_MAX_RECOVERIES", "Settings"]
 
@@ -34,6 +35,7 @@ class Settings:
     max_recoveries: int | None = DEFAULT_MAX_RECOVERIES
     retention: RetentionPolicy = DEFAULT_RETENTION
     handle_sigterm: bool = True
+    limits: Limits = NO_LIMITS
 
     def __post_init__(self) -> None:
         for name in ("lease", "max_staleness", "grace"):

@@ -14,6 +14,7 @@ from cnstra.durable.identity import new_stimulation_id
 from cnstra.durable.policy import RetryPolicy, policy_data
 from cnstra.durable.run_options import RunOptions, named_route
 from cnstra.errors import GraphError, RunExists, RunNotReady
+from cnstra.persist.limits import check_key
 from cnstra.persist.records import Durability, Volume
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ class NewRuns(HeldRuns):
         run_at: Moment | None = None,
         delay: float | None = None,
         priority: int = 0,
+        key: str | None = None,
         retry: RetryPolicy | Literal[False] | None = None,
         on_conflict: Literal["return", "raise"] = "return",
         durability: Durability | None = None,
@@ -155,6 +157,8 @@ class NewRuns(HeldRuns):
             run_at: Not before then: a `datetime` with a time zone, or seconds since the epoch, by the store's clock.
             delay: Not before so many seconds from now; instead of *run_at*.
             priority: Among runs that wait, those of a higher priority are picked up first, and then the oldest.
+            key: By which it is limited together with others, as the runner's *limits* say; it waits until they let it
+                start.
             retry: When it is tried again if it fails; the runner's policy unless given, and ``False`` for never. It is
                 stored with the run, so that every worker goes by it.
             on_conflict: What to do if a run of this id is stored: give that run back, or raise.
@@ -167,7 +171,7 @@ class NewRuns(HeldRuns):
             metadata: JSON data that is stored with the run.
 
         Raises:
-            GraphError: If *run_at*, *delay*, *priority* or *retry* make no sense.
+            GraphError: If *run_at*, *delay*, *priority*, *key* or *retry* make no sense.
             UnknownName: If something that the run can reach has no name in the registry.
             PayloadError: If the payload or the metadata cannot be stored unchanged.
             RunExists: If there is a run of this id, and *on_conflict* is ``"raise"``.
@@ -191,6 +195,7 @@ class NewRuns(HeldRuns):
             self._admission.new_run(entry, id_of(stimulation_id), options, self._volume_of(volume)),
             priority=whole(priority, "priority", *_PRIORITIES),
             due_at=self._due_at(run_at, delay),
+            limit_key=_checked_key(key),
         )
         if await self.store.admit(new, None) is None:
             return await self._existing(new.stimulation_id, on_conflict)
@@ -251,6 +256,12 @@ class NewRuns(HeldRuns):
                 if info.status in {"failed", "aborted"}:
                     raise
         return self._worker.outcomes.handle(stimulation_id, info.attempt_number)
+
+
+def _checked_key(key: str | None) -> str | None:
+    if key is not None:
+        check_key(key)
+    return key
 
 
 def _policy(given: RetryPolicy | None) -> RetryPolicy | None:

@@ -61,6 +61,7 @@ class RunInfo:
         abort_requested: The reason why its owner is asked to abort it; ``None`` if it is not.
         starts: How many starts are held against it by its policy of retries: those since it was stored or retried by
             hand, without those that were given back.
+        key: By which it is limited together with others; ``None``: it is not.
     """
 
     stimulation_id: str
@@ -86,6 +87,7 @@ class RunInfo:
     due_at: float | None = None
     abort_requested: str | None = None
     starts: int = 0
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ def run_info(run: RunRecord) -> RunInfo:
         due_at=run.due_at,
         abort_requested=run.abort_requested,
         starts=run.starts,
+        key=run.limit_key,
     )
 
 

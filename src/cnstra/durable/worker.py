@@ -160,6 +160,7 @@ class Worker:
             suspects=Suspects(store, scope, self.live, patience=settings.lease),
             max_active_runs=settings.max_active_runs,
             max_recoveries=settings.max_recoveries,
+            limits=settings.limits,
             accepts=lambda: self.accepts,
         )
 

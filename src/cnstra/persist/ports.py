@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, runtime_checkable
 
 from cnstra.persist.delta import Delta
+from cnstra.persist.limits import NO_LIMITS, Limits
 from cnstra.persist.records import (
     AttemptRecord,
     ErrorRecord,
@@ -107,6 +108,7 @@ class Store(Protocol):
         limit: int,
         max_recoveries: int | None = None,
         unfit: Collection[int] = (),
+        limits: Limits = NO_LIMITS,
     ) -> list[RunState]:
         """Take up to *limit* runs that are ``pending`` and due, or ``running`` with no living owner.
 
@@ -118,6 +120,11 @@ class Store(Protocol):
         A run with a requested abort is not taken: it becomes ``aborted``, for that reason. A run that was lost more
         than *max_recoveries* times since a hop of it was last committed is not taken either: it becomes ``failed`` with
         an error of the class ``PoisonRun`` that says so. Neither counts towards *limit*.
+
+        A ``pending`` run with a key is taken only as far as the limit of that key in *limits* allows, whoever else
+        claims at the same time: no more runs of the key are ``running`` than its concurrency, and no more of them have
+        been taken in any of its seconds than its rate. Those that it does not allow are passed over, and cost nothing
+        however many they are. One that was lost has its place already, and is taken as any other.
         """
         ...
 
@@ -131,7 +138,8 @@ class Store(Protocol):
     async def next_due(self, scope: str) -> float | None:
         """Return in how many seconds the next ``pending`` run is due that no claim has seen due; ``None`` if none is.
 
-        One that has become due since the last claim is due in 0 seconds.
+        One that has become due since the last claim is due in 0 seconds. One that was passed over for the rate of its
+        key is due when that lets the next one start.
         """
         ...
 

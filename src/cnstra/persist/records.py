@@ -141,6 +141,7 @@ class NewRun:
         forked_task: The ordinal of the task there whose input this run starts with.
         priority: Among runs that wait, the higher one is claimed first.
         due_at: When a run that waits may be claimed, in seconds since the epoch by the store's clock; ``None``: now.
+        limit_key: By which its kind is limited in number and rate, while it waits; ``None``: it is not.
     """
 
     scope: str
@@ -156,6 +157,7 @@ class NewRun:
     forked_task: int | None = None
     priority: int = 0
     due_at: float | None = None
+    limit_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,7 @@ class RunRecord:
         abort_requested: The reason why its owner is asked to abort it; ``None`` if it is not.
         starts: How often it was started since it was stored, or was taken by `Store.take`, which counts anew; a start
             that was given back does not count.
+        limit_key: As in `NewRun`.
     """
 
     scope: str
@@ -200,6 +203,7 @@ class RunRecord:
     due_at: float | None = None
     abort_requested: str | None = None
     starts: int = 0
+    limit_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ class MemoryRun:
         ended_at: When it ended.
         priority: As in `NewRun`.
         due_at: As in `NewRun`.
+        limit_key: As in `NewRun`.
         is_scheduled: Whether it waits for that time, and no claim has seen yet that it has come.
         abort_requested: Why it is asked to abort, if it is.
     """
@@ -51,6 +52,7 @@ class MemoryRun:
         self.ended_at: float | None = None
         self.priority = new.priority
         self.due_at = new.due_at
+        self.limit_key = new.limit_key
         self.is_scheduled = self.is_waiting(now)
         self.abort_requested: str | None = None
         self._new = new
@@ -245,6 +247,7 @@ class MemoryRun:
             due_at=self.due_at,
             abort_requested=self.abort_requested,
             starts=self._starts,
+            limit_key=self.limit_key,
         )
 
     def state(self) -> RunState:

@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import final, get_args
 
 from cnstra.errors import StoreError
-from cnstra.persist.delta import Delta
+from cnstra.persist.delta import Delta, Ended
+from cnstra.persist.limits import NO_LIMITS, Limits
 from cnstra.persist.ports import EVERY_RUN, HopTransaction
 from cnstra.persist.records import (
     AttemptRecord,
@@ -28,6 +29,7 @@ from cnstra.persist.records import (
     WorkerRecord,
 )
 from cnstra.persist.settling import aborted_on_request, poisoned
+from cnstra.stores.memory.keys import Keys, StartLogs
 from cnstra.stores.memory.run import MemoryRun
 from cnstra.stores.memory.shelf import Shelf
 from cnstra.stores.watching import Watchers
@@ -59,6 +61,8 @@ class MemoryStore:
     ) -> None:
         self._shelf = Shelf(max_runs=0 if delete_on_complete else max_runs, ttl=ttl)
         self._workers: dict[str, WorkerRecord] = {}
+        self._logs: StartLogs = {}
+        self._opens_at: dict[str, float | None] = {}
         self._marks: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
         self._watchers = Watchers()
@@ -125,9 +129,15 @@ class MemoryStore:
         now = self._clock()
         with self._lock:
             applied = [self._commit(delta, now) for delta in deltas]
-        if any(delta.ended is not None and delta.ended.status == "pending" for delta in deltas):
+            is_news = any(delta.ended is not None and self._frees(delta.key, delta.ended) for delta in deltas)
+        if is_news:
             self._watchers.tell()
         return applied
+
+    def _frees(self, key: int, ended: Ended) -> bool:
+        """Tell whether the end of an attempt may let a run start."""
+        run = self._shelf.by_key(key)
+        return ended.status == "pending" or (run is not None and run.limit_key is not None)
 
     def _commit(self, delta: Delta, now: float) -> bool:
         run = self._shelf.by_key(delta.key)
@@ -145,6 +155,7 @@ class MemoryStore:
         limit: int,
         max_recoveries: int | None = None,
         unfit: Collection[int] = (),
+        limits: Limits = NO_LIMITS,
     ) -> list[RunState]:
         """Take up to *limit* runs that no living worker holds: by priority, then the oldest first."""
         now = self._clock()
@@ -153,14 +164,17 @@ class MemoryStore:
             living = self._living(dead, now)
             for run in self._shelf.open_runs(scope):
                 run.look(now)
+            keys = Keys(scope, limits, self._shelf.open_runs(scope), self._logs, now)
             for run in sorted(self._shelf.open_runs(scope), key=lambda run: -run.priority):
                 if len(states) >= limit:
                     break
-                if run.owner in living or run.key in unfit or run.is_waiting(now):
+                if run.owner in living or run.key in unfit or run.is_waiting(now) or not keys.may_start(run):
                     continue
                 if not self._settle_instead(run, max_recoveries, now):
+                    keys.start(run)
                     run.start(worker_id, now)
                     states.append(run.state())
+            self._opens_at[scope] = keys.opens_at
         return states
 
     def _settle_instead(self, run: MemoryRun, max_recoveries: int | None, now: float) -> bool:
@@ -188,6 +202,9 @@ class MemoryStore:
         now = self._clock()
         with self._lock:
             due = [run.due_at for run in self._shelf.open_runs(scope) if run.is_scheduled and run.due_at is not None]
+            opens_at = self._opens_at.get(scope)
+        if opens_at is not None:
+            due.append(opens_at)
         return max(0.0, min(due) - now) if due else None
 
     async def mark(self, scope: str, name: str) -> float | None:

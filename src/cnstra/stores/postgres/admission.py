@@ -10,6 +10,7 @@ from uuid import uuid4
 from cnstra.persist.records import NewRun, RunRecord, RunState
 from cnstra.stores.postgres.arrays import pack_columns
 from cnstra.stores.postgres.batch import task_values
+from cnstra.stores.postgres.keys import PLACE, touch_text
 from cnstra.stores.postgres.statements import ADD_SIGNALS, ADD_TASKS, SET_CONTEXTS, TELL, Part, rows_text
 
 __all__ = ["ADMIT", "FIND_ADMITTED", "Admission", "columns_of", "tokens_of"]
@@ -35,6 +36,7 @@ _RUNS: Final = Part(
         "forked_task": "bigint?",
         "priority": "bigint",
         "due_at": "float?",
+        "limit_key": "text?",
         "options": "bytes?",
         "next_task": "bigint",
         "next_signal": "bigint",
@@ -55,19 +57,22 @@ def _insert(table: str, part: Part) -> str:
     """
 
 
+_PLACE: Final = PLACE.format(run="r")
 # The keys are given out in the order of the rows. Of an id that comes twice the first is taken.
 ADMIT: Final = f"""
     WITH given AS (
         SELECT v.* FROM {rows_text(_RUNS, _numbers)}
     ), new AS (
-        INSERT INTO cnstra.runs (token, scope, stimulation_id, owner, entry_count, entry_name, volume, clone_of,
-            forked_from, forked_task, priority, due_at, options, status, attempt_number, starts, is_due, created_at)
+        INSERT INTO cnstra.runs AS r (token, scope, stimulation_id, owner, entry_count, entry_name, volume, clone_of,
+            forked_from, forked_task, priority, due_at, limit_key, options, status, attempt_number, starts, is_due,
+            created_at)
         SELECT token, scope, stimulation_id, owner, entry_count, entry_name, volume, clone_of, forked_from, forked_task,
-            priority, due_at, options, CASE WHEN owner IS NULL THEN 'pending' ELSE 'running' END,
+            priority, due_at, limit_key, options, CASE WHEN owner IS NULL THEN 'pending' ELSE 'running' END,
             CASE WHEN owner IS NULL THEN 0 ELSE 1 END, CASE WHEN owner IS NULL THEN 0 ELSE 1 END,
             coalesce(due_at <= cnstra.now, true), cnstra.now
         FROM given
-        ON CONFLICT (scope, stimulation_id) DO NOTHING RETURNING key, token, scope, owner, attempt_number, created_at
+        ON CONFLICT (scope, stimulation_id) DO NOTHING
+        RETURNING key, token, scope, owner, attempt_number, created_at, limit_key, is_due, {_PLACE} AS head
     ), progress AS (
         INSERT INTO cnstra.progress (run, fence, sequence, next_task, next_signal, hop_count, outstanding, updated_at)
         SELECT n.key, n.attempt_number, 0, g.next_task, g.next_signal, 0, g.outstanding, n.created_at
@@ -76,7 +81,8 @@ ADMIT: Final = f"""
         INSERT INTO cnstra.attempts (run, attempt_number, started_at, hops_before, status, worker_id)
         SELECT key, 1, created_at, 0, 'running', owner FROM new WHERE owner IS NOT NULL
     ), signals AS ({_insert("signals", _SIGNALS)}), tasks AS ({_insert("frontier", _TASKS)}),
-    contexts AS ({_insert("contexts", _CONTEXTS)})
+    contexts AS ({_insert("contexts", _CONTEXTS)}),
+    keys AS ({touch_text("(SELECT * FROM new WHERE owner IS NULL AND is_due)")})
     SELECT token, key, created_at{
     TELL.format(channel=f"${next(_numbers)}::text", sender=f"${next(_numbers)}::text", freed="new WHERE owner IS NULL")
 } FROM new
@@ -139,6 +145,7 @@ class Admission(NamedTuple):
             run.forked_task,
             run.priority,
             run.due_at,
+            run.limit_key,
             run.options,
             self.next_task,
             self.next_signal,
@@ -183,6 +190,7 @@ class Admission(NamedTuple):
             priority=run.priority,
             due_at=run.due_at,
             starts=attempt_number,
+            limit_key=run.limit_key,
         )
 
 

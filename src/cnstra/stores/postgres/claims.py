@@ -11,9 +11,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cnstra.persist.limits import Limits
 from cnstra.persist.records import RunState
 from cnstra.persist.settling import aborted_on_request, poisoned
 from cnstra.stores.postgres.errors import BadRow
+from cnstra.stores.postgres.keys import PLACE, Candidate, Keys, touch_text
 from cnstra.stores.postgres.loading import load, load_records
 from cnstra.stores.postgres.ownership import LIVING, Verdict, settle_all, take_over
 from cnstra.stores.postgres.rows import unplain
@@ -27,16 +29,27 @@ _RIPE_AT_ONCE: Final = 1000
 
 # A run that was stored for later joins those that wait when its time has come: their index could not tell it from one
 # whose time has not come, and a claim would read past all of these.
-RIPEN: Final = """
-    UPDATE cnstra.runs SET is_due = true WHERE key IN (
-        SELECT key FROM cnstra.runs
-        WHERE scope = %(scope)s AND status = 'pending' AND NOT is_due AND due_at <= cnstra.now
-        ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-    )
+RIPEN: Final = f"""
+    WITH ripe AS (
+        UPDATE cnstra.runs AS r SET is_due = true WHERE r.key IN (
+            SELECT key FROM cnstra.runs
+            WHERE scope = %(scope)s AND status = 'pending' AND NOT is_due AND due_at <= cnstra.now
+            ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+        ) RETURNING r.scope, r.limit_key, {PLACE.format(run="r")} AS head
+    ), keys AS ({touch_text("ripe")})
+    SELECT FROM ripe
 """
 NEXT_DUE: Final = """
-    SELECT greatest(due_at - cnstra.now, 0) FROM cnstra.runs
-    WHERE scope = %(scope)s AND status = 'pending' AND NOT is_due AND due_at IS NOT NULL ORDER BY due_at LIMIT 1
+    SELECT least(
+        (
+            SELECT due_at FROM cnstra.runs
+            WHERE scope = %(scope)s AND status = 'pending' AND NOT is_due AND due_at IS NOT NULL ORDER BY due_at LIMIT 1
+        ),
+        (
+            SELECT ready_at FROM cnstra.keys
+            WHERE scope = %(scope)s AND NOT is_ready AND ready_at IS NOT NULL ORDER BY ready_at LIMIT 1
+        )
+    ) - cnstra.now
 """
 
 # The owners are read off the index one by one, each found behind the one before, and the free runs of each source in
@@ -55,7 +68,8 @@ FREE: Final = f"""
     ), free AS (
         (
             SELECT key, priority, NULL AS owner FROM cnstra.runs
-            WHERE scope = %(scope)s AND status = 'pending' AND is_due AND key <> ALL(%(passed)s::bigint[])
+            WHERE scope = %(scope)s AND status = 'pending' AND is_due AND limit_key IS NULL
+              AND key <> ALL(%(passed)s::bigint[])
             ORDER BY priority DESC, key LIMIT %(window)s
         )
         UNION ALL
@@ -66,7 +80,7 @@ FREE: Final = f"""
             ORDER BY priority DESC, key LIMIT %(window)s
         ) AS held
     )
-    SELECT f.key FROM (SELECT * FROM free ORDER BY priority DESC, key) AS f CROSS JOIN LATERAL (
+    SELECT f.key, f.priority FROM (SELECT * FROM free ORDER BY priority DESC, key) AS f CROSS JOIN LATERAL (
         SELECT r.key FROM cnstra.runs AS r JOIN cnstra.progress AS p ON p.run = r.key
         WHERE r.key = f.key AND r.owner IS NOT DISTINCT FROM f.owner
           AND r.status = CASE WHEN f.owner IS NULL THEN 'pending' ELSE 'running' END
@@ -94,6 +108,7 @@ class Claim:
     limit: int
     max_recoveries: int | None
     unfit: Collection[int]
+    limits: Limits
 
 
 async def ripen(session: Session, scope: str) -> None:
@@ -106,25 +121,36 @@ async def ripen(session: Session, scope: str) -> None:
 async def next_due(session: Session, scope: str) -> float | None:
     """Return in how many seconds the next run of those that wait for their time is due."""
     row = await session.first(NEXT_DUE, {"scope": scope})
-    return None if row is None else row[0]
+    return None if row is None or row[0] is None else max(0.0, row[0])
 
 
-async def claim(session: Session, asked: Claim) -> list[RunState]:
-    """Take free runs: by priority, then the oldest first. A run that cannot be read is logged and left alone."""
+async def claim(session: Session, asked: Claim) -> tuple[list[RunState], list[int]]:
+    """Take free runs: by priority, then the oldest first. A run that cannot be read is logged and left alone.
+
+    Return also the runs that were ended instead: their keys are to be touched when this transaction is over, since a
+    claim must not wait for one that has them locked.
+    """
     states: list[RunState] = []
+    ended: list[int] = []
     passed = list(asked.unfit)
+    keys = Keys(session, asked.scope, asked.limits)
     while len(states) < asked.limit:
         missing = asked.limit - len(states)
-        keys = await _lock_free(session, asked, passed, missing)
-        rest = await _settle_some(session, keys, asked.max_recoveries)
-        states += await _take_readable(session, rest, asked.worker_id)
-        passed += keys
-        if len(keys) < missing:
+        found = await _lock_free(session, asked, passed, missing)
+        found = sorted([*found, *await keys.lock(missing, passed)])[:missing]
+        rest = await _settle_some(session, [one.key for one in found], asked.max_recoveries)
+        taken = await _take_readable(session, rest, asked.worker_id)
+        keys.take(found, {state.key for state in taken})
+        states += taken
+        ended += {one.key for one in found}.difference(rest)
+        passed += [one.key for one in found]
+        if len(found) < missing and len(rest) == len(found):
             break
-    return states
+    await keys.close()
+    return states, ended
 
 
-async def _lock_free(session: Session, asked: Claim, passed: list[int], limit: int) -> list[int]:
+async def _lock_free(session: Session, asked: Claim, passed: list[int], limit: int) -> list[Candidate]:
     values = {
         "scope": asked.scope,
         "dead": list(asked.dead),
@@ -132,7 +158,7 @@ async def _lock_free(session: Session, asked: Claim, passed: list[int], limit: i
         "window": 100 + 10 * limit,  # what other claims may have locked at this moment, and a margin
         "limit": limit,
     }
-    return [key for (key,) in await session.all(FREE, values)]
+    return [Candidate(-priority, key) for key, priority in await session.all(FREE, values)]
 
 
 async def _settle_some(session: Session, keys: list[int], max_recoveries: int | None) -> list[int]:

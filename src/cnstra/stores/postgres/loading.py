@@ -17,7 +17,7 @@ QUERIES: Final = {
         SELECT r.key, r.scope, r.stimulation_id, r.status, r.attempt_number, r.options, r.volume, r.owner, p.fence,
                r.recoveries, p.hop_count, p.outstanding, r.created_at, p.updated_at, r.ended_at,
                coalesce(r.error, a.error), r.clone_of, r.forked_from, r.forked_task, r.priority, r.due_at,
-               r.abort_requested, r.starts, p.sequence, p.next_task, p.next_signal
+               r.abort_requested, r.starts, r.limit_key, p.sequence, p.next_task, p.next_signal
         FROM unnest(%s::bigint[]) AS k(key)
         JOIN cnstra.runs AS r ON r.key = k.key JOIN cnstra.progress AS p ON p.run = r.key
         LEFT JOIN cnstra.attempts AS a ON a.run = r.key AND a.attempt_number = r.attempt_number
@@ -40,7 +40,7 @@ QUERIES: Final = {
     "contexts": "SELECT run, neuron_name, value FROM cnstra.contexts WHERE run = ANY(%s) AND value IS NOT NULL",
     "hops": "SELECT run, neuron_name, hops FROM cnstra.hops WHERE run = ANY(%s)",
 }
-_RECORD = 22
+_RECORD = 23
 """How many of the columns of a run after its key are its record's; sequence, next_task and next_signal follow."""
 
 

@@ -25,11 +25,13 @@ TABLES: Final = (
     "contexts",
     "hops",
     "marks",
+    "keys",
 )
 
 _TABLE = re.compile(rf"\bcnstra\.({'|'.join(TABLES)})\b")
 _NOW = re.compile(r"\bcnstra\.now\b")
 _INDEX = re.compile(r"\bINDEX (\w+) ON\b")
+_DROPPED = re.compile(r"\bDROP INDEX (\w+)")
 _MAX_SCHEMA = 63
 _MAX_PREFIX = 40  # bytes of the 63 that a name may have; the others are for the names of tables and indexes
 
@@ -84,6 +86,7 @@ class Names:
 
     def script(self, text: str) -> bytes:
         """Return a migration with the names put in, those of indexes too."""
+        text = _DROPPED.sub(lambda match: f"DROP INDEX {_quote(self.schema)}.{self._quoted(match[1])}", text)
         return self._fill(_INDEX.sub(lambda match: f"INDEX {self._quoted(match[1])} ON", text)).encode()
 
     def _fill(self, text: str, percent: str = "%") -> str:

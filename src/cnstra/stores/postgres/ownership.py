@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from cnstra.persist.records import ErrorRecord, RunState, RunStatus
 from cnstra.stores.postgres.admission import Admission
+from cnstra.stores.postgres.keys import touch
 from cnstra.stores.postgres.loading import load
 from cnstra.stores.postgres.rows import error_text, plain, unplain
 from cnstra.stores.postgres.session import Session
@@ -202,6 +203,7 @@ async def settle(session: Session, scope: str, run_id: str, verdict: Verdict, de
     if held is None or held.status not in ("pending", "running"):
         return False
     await settle_all(session, {held.key: verdict})
+    await touch(session, held.key)
     if verdict.status == "pending":
         await session.tell(held.scope)
     return True
@@ -213,6 +215,7 @@ async def put_back(session: Session, key: int, fence: int, *, owner: str | None 
     if held is None or held.fence != fence or held.status != "running" or (owner or held.owner) != held.owner:
         return False
     await session.run(_PUT_BACK, {"key": key})
+    await touch(session, key)
     await session.tell(held.scope)
     return True
 

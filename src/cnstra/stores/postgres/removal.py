@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Final
 
 from cnstra.persist.records import RunStatus
+from cnstra.stores.postgres.keys import touch
 from cnstra.stores.postgres.ownership import hold_free
 from cnstra.stores.postgres.session import Row, Session
 
@@ -52,7 +53,10 @@ async def delete(session: Session, scope: str, run_id: str, dead: Collection[str
     held = await hold_free(session, scope, run_id, dead)
     if held is None:
         return False
+    await touch(session, held.key)
     await session.run(DELETE, ([held.key],))
+    if held.status == "running":  # its place is free
+        await session.tell(held.scope)
     return True
 
 

@@ -126,6 +126,7 @@ def run_of(row: Row, entry: Iterable[SignalRow]) -> RunRecord:
         due_at=row[19],
         abort_requested=None if row[20] is None else unplain(row[20]),
         starts=row[21],
+        limit_key=row[22],
     )
 
 

@@ -13,6 +13,7 @@ from itertools import count
 from typing import Final, NamedTuple
 
 from cnstra.stores.postgres.arrays import PACKERS
+from cnstra.stores.postgres.keys import PLACE, touch_text
 
 __all__ = [
     "ADD_SIGNALS",
@@ -171,7 +172,8 @@ PARTS: Final[Mapping[str, Part]] = {
                ended_at = CASE WHEN v.status <> 'pending' THEN cnstra.now END,
                abort_requested = CASE WHEN v.status = 'pending' THEN r.abort_requested END
         FROM {rows} WHERE r.key = v.run AND {moved}
-        RETURNING r.scope, r.status
+        RETURNING r.scope, r.status, r.limit_key,
+                  CASE WHEN r.status = 'pending' AND r.is_due THEN {place} END AS head
         """,
     ),
     "attempts": Part(
@@ -223,10 +225,12 @@ def commit_text(names: tuple[str, ...], *, is_single: bool = False) -> str:
     moved = _MOVED_ALONE if is_single else _MOVED.format(expected="cardinality($1::bigint[])")
     parts = [f"moved AS ({MOVE_ON.text.format(rows=rows(MOVE_ON, numbers))})"]
     for name in names:
-        text = PARTS[name].text.format(rows=rows(PARTS[name], numbers), moved=moved)
+        text = PARTS[name].text.format(rows=rows(PARTS[name], numbers), moved=moved, place=PLACE.format(run="r"))
         parts.append(f"{name} AS ({text})")
     tell = ""
     if "ended" in names:
         channel, sender = f"${next(numbers)}::text", f"${next(numbers)}::text"
-        tell = TELL.format(channel=channel, sender=sender, freed="ended WHERE status = 'pending'")
+        freed = "ended WHERE status = 'pending' OR limit_key IS NOT NULL"
+        tell = TELL.format(channel=channel, sender=sender, freed=freed)
+        parts.append(f"keys AS ({touch_text('ended')})")
     return f"WITH {', '.join(parts)} SELECT run{tell} FROM moved"

@@ -9,6 +9,7 @@ from typing import final
 
 from cnstra.errors import StoreError
 from cnstra.persist.delta import Delta
+from cnstra.persist.limits import NO_LIMITS, Limits
 from cnstra.persist.ports import EVERY_RUN
 from cnstra.persist.records import (
     AttemptRecord,
@@ -24,7 +25,7 @@ from cnstra.persist.records import (
     StoreStats,
     WorkerRecord,
 )
-from cnstra.stores.postgres import claims, marks, ownership, reads, removal, workers
+from cnstra.stores.postgres import claims, keys, marks, ownership, reads, removal, workers
 from cnstra.stores.postgres.access import Access
 from cnstra.stores.postgres.address import address_of
 from cnstra.stores.postgres.transactions import PostgresTransaction
@@ -162,15 +163,19 @@ class PostgresStore:
         limit: int,
         max_recoveries: int | None = None,
         unfit: Collection[int] = (),
+        limits: Limits = NO_LIMITS,
     ) -> list[RunState]:
         """Take up to *limit* runs that no living worker holds: by priority, then the oldest first."""
         await self._access.settle_doubts()
         async with self._access.statement() as session:
             await claims.ripen(session, scope)
-        asked = claims.Claim(scope, worker_id, dead, limit, max_recoveries, unfit)
+        asked = claims.Claim(scope, worker_id, dead, limit, max_recoveries, unfit, limits)
         async with self._access.taking() as (session, taken):
-            states = await claims.claim(session, asked)
+            states, ended = await claims.claim(session, asked)
             taken.update({state.key: (state.run.fence, worker_id) for state in states})
+        if ended:
+            async with self._access.statement() as session:
+                await keys.touch(session, *ended)
         return states
 
     async def put_back(self, key: int, fence: int) -> bool:

@@ -7,18 +7,19 @@ from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple, final
 
 from cnstra.errors import StoreError
+from cnstra.persist.limits import Limits
 from cnstra.persist.records import RunState
 from cnstra.persist.settling import aborted_on_request, poisoned
 from cnstra.stores.redis.keys import Keyspace, parse_handle, to_bytes
 from cnstra.stores.redis.link import Link
-from cnstra.stores.redis.packing import pack, pack_error
+from cnstra.stores.redis.packing import pack, pack_error, pack_limits
 from cnstra.stores.redis.reading import read_many, taken_over
 from cnstra.stores.redis.script import CHANGING, Script
 
 __all__ = ["Claim", "put_back"]
 
-_CANDIDATES: Final = Script("candidates", "clock")
-_CLAIM: Final = Script("claim", *CHANGING)
+_CANDIDATES: Final = Script("candidates", "clock", "indexes", "limits")
+_CLAIM: Final = Script("claim", *CHANGING, "limits")
 _NUMBERED: Final = Script("numbered")
 _PUT_BACK: Final = Script("put_back", *CHANGING)
 
@@ -48,6 +49,7 @@ class Claim:
         living: The workers whose runs are left alone.
         max_recoveries: How many recoveries a run may have in a row.
         unfit: Handles of runs that are passed over.
+        limits: Of the keys of runs.
     """
 
     def __init__(
@@ -59,12 +61,14 @@ class Claim:
         living: Collection[bytes],
         max_recoveries: int | None,
         unfit: Collection[int],
+        limits: Limits,
     ) -> None:
         self._link = link
         self._space = space
         self._living = [*living]
         self._passed = {number for scope, number in filter(None, map(parse_handle, unfit)) if scope == space.scope}
         self._who = [to_bytes(worker_id)]
+        self._keys = pack_limits(limits)
         self._limits = [b"", b""]
         if max_recoveries is not None:
             self._limits = [b"%d" % max_recoveries, pack_error(poisoned(max_recoveries))]
@@ -84,9 +88,9 @@ class Claim:
         return taken
 
     async def _find(self, most: int) -> list[_Candidate]:
-        arguments = [b"%d" % most, pack(list(self._passed)), *self._living]
+        arguments = [b"%d" % most, pack(list(self._passed)), self._keys, *self._living]
         while True:
-            is_more_due, found = await self._link.call(_CANDIDATES, [self._space.open, self._space.due], arguments)
+            is_more_due, found = await self._link.call(_CANDIDATES, self._space.indexes, arguments)
             if not is_more_due:
                 return [_Candidate._make(one) for one in found]
 
@@ -107,7 +111,7 @@ class Claim:
 
     async def _take(self, found: Sequence[tuple[_Candidate, RunState | None]], most: int) -> list[RunState]:
         keys = [*self._space.indexes]
-        arguments = [*self._who, b"%d" % most, *self._limits]
+        arguments = [*self._who, b"%d" % most, *self._limits, self._keys]
         for one, state in found:
             own = self._space.of_run(one.run_id)
             reason = None if state is None else state.run.abort_requested

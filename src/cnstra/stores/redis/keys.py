@@ -103,6 +103,7 @@ class Keyspace:
         indexes: What every script that changes a run is given first; see ``scripts/indexes.lua``.
         telling: The channel where changes are told, and the message that tells of one in this scope.
         counter: The number of the newest run.
+        paces: The keys of runs whose rate counts less later, by when it does.
         marks: A hash, how far what goes by the clock has come.
         of_run: Returns the keys of the run with that id.
     """
@@ -113,7 +114,13 @@ class Keyspace:
         self.open, self.due, self.aborts = self._index("open"), self._index("due"), self._index("aborts")
         self._with = {status: self._index(status) for status in STATUSES}
         self._ended = {status: self._index(f"ended:{status}") for status in FINAL}
-        self.indexes = (self.open, self.due, self.aborts, *self._with.values(), *self._ended.values())
+        self.paces = self._index("paces")
+        keyed = [self._index(name) for name in ("keyed", "slots", "ready", "heads")]
+        ended = self._ended.values()
+        self.indexes = (
+            *(self.open, self.due, self.aborts, *self._with.values(), *ended),
+            *(*keyed, self.paces, self._index("starts")),
+        )
         self.telling = (shared_key(prefix, "changed"), b"=" + to_bytes(scope))
         self.counter, self.marks = self._index("last"), self._index("marks")
         self.of_run = lru_cache(maxsize=2048)(self._of_run)  # a hop takes 1 us less for it

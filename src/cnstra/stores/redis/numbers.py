@@ -34,6 +34,6 @@ async def _size(link: Link) -> int | None:
 
 
 async def next_due(link: Link, space: Keyspace) -> float | None:
-    """Return in how many seconds the next run is due that is not due yet."""
-    seconds = await link.call(_NEXT_DUE, [space.due])
+    """Return in how many seconds the next run is due that no claim has seen due, or a rate counts less."""
+    seconds = await link.call(_NEXT_DUE, [space.due, space.paces])
     return None if seconds is None else float(seconds)

@@ -13,10 +13,11 @@ import msgspec
 
 from cnstra.errors import StoreError
 from cnstra.persist.delta import Delta, Ended
+from cnstra.persist.limits import Limits
 from cnstra.persist.records import ErrorRecord, NewRun, TaskRow, TaskSettled, WorkerRecord
 from cnstra.stores.redis.keys import to_bytes
 
-__all__ = ["delta_arguments", "pack", "pack_error", "pack_worker", "run_arguments"]
+__all__ = ["delta_arguments", "pack", "pack_error", "pack_limits", "pack_worker", "run_arguments"]
 
 pack: Final = msgspec.msgpack.Encoder().encode
 
@@ -27,6 +28,12 @@ def pack_error(error: ErrorRecord) -> bytes:
     """Return an error as bytes, whatever its text is: a message may hold what is no valid Unicode."""
     type_name, message = to_bytes(error.type_name), to_bytes(error.message)
     return b"%d:%d:%b%b%b" % (len(type_name), len(message), type_name, message, to_bytes(error.traceback))
+
+
+def pack_limits(limits: Limits) -> bytes:
+    """Return limits as ``scripts/limits.lua`` takes them."""
+    given = limits.by_pattern.items()
+    return pack([(name, one.concurrency or 0, one.starts or 0, one.seconds) for name, one in given])
 
 
 def pack_worker(worker: WorkerRecord) -> bytes:
@@ -68,6 +75,8 @@ def _own_fields(run: NewRun) -> list[bytes]:
     fields = {name: b"%d" % number for name, number in numbers.items()}
     fields["id"] = to_bytes(run.stimulation_id)
     fields["about"] = pack((run.options, run.volume, run.clone_of, run.forked_from, run.forked_task))
+    if run.limit_key is not None:
+        fields["limit_key"] = to_bytes(run.limit_key)
     if run.due_at is not None:
         fields["due"] = repr(float(run.due_at)).encode()
     if run.entry:

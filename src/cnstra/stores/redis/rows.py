@@ -45,6 +45,7 @@ FIELDS: Final = (
     "id", "number", "status", "owner", "fence", "sequence", "next_task", "next_signal", "attempt", "attempt_open",
     "hops", "hops_before", "outstanding", "recoveries", "losses", "losses_at", "created", "updated", "ended", "error",
     "attempt_error", "abort", "priority", "due", "entry", "entries", "about", "starts",
+    "limit_key",
 )  # fmt: skip
 
 Values: TypeAlias = Sequence[bytes | None]
@@ -129,6 +130,7 @@ def run_of(scope: str, values: Values, entry: Sequence[SignalRow]) -> RunRecord:
         due_at=seconds(stored["due"]),
         abort_requested=_text(stored, "abort"),
         starts=0 if stored["starts"] is None else _integer(stored, "starts"),  # it was stored by an older version
+        limit_key=_text(stored, "limit_key"),
     )
 
 

@@ -9,6 +9,7 @@ from typing import final
 
 from cnstra.errors import StoreError
 from cnstra.persist.delta import Delta
+from cnstra.persist.limits import NO_LIMITS, Limits
 from cnstra.persist.ports import EVERY_RUN, HopTransaction
 from cnstra.persist.records import (
     AttemptRecord,
@@ -173,6 +174,7 @@ class RedisStore:
         limit: int,
         max_recoveries: int | None = None,
         unfit: Collection[int] = (),
+        limits: Limits = NO_LIMITS,
     ) -> list[RunState]:
         """Take up to *limit* runs that no living worker holds: by priority, then the oldest first."""
         living = await self._link.living(dead)
@@ -183,6 +185,7 @@ class RedisStore:
             living=living,
             max_recoveries=max_recoveries,
             unfit=unfit,
+            limits=limits,
         )
         return await claim.take(limit)
 

@@ -8,6 +8,7 @@ import time
 from cnstra.persist.records import NewRun, RunRecord, RunState
 from cnstra.stores.sqlite.batch import Batch
 from cnstra.stores.sqlite.changes import note_change
+from cnstra.stores.sqlite.limiting import note_waiting
 
 __all__ = ["admit", "open_attempt"]
 
@@ -37,6 +38,7 @@ def admit(connection: sqlite3.Connection, run: NewRun, worker_id: str | None) ->
         priority=run.priority,
         due_at=run.due_at,
         starts=attempt_number,
+        limit_key=run.limit_key,
     )
     key = _insert_run(connection, record)
     if key is None:
@@ -53,6 +55,8 @@ def admit(connection: sqlite3.Connection, run: NewRun, worker_id: str | None) ->
     if worker_id is not None:
         open_attempt(connection, key, now)
     else:
+        if run.limit_key is not None:
+            note_waiting(connection, key)
         note_change(connection)
     batch = Batch(now)
     batch.add_run(key, run)
@@ -64,8 +68,8 @@ def admit(connection: sqlite3.Connection, run: NewRun, worker_id: str | None) ->
 def _insert_run(connection: sqlite3.Connection, run: RunRecord) -> int | None:
     cursor = connection.execute(
         "INSERT INTO cnstra_runs (scope, stimulation_id, status, owner, attempt_number, recoveries, entry_count, "
-        "entry_name, volume, clone_of, forked_from, forked_task, rank, due_at, scheduled, starts, created_at, options) "
-        "VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "entry_name, volume, clone_of, forked_from, forked_task, rank, due_at, scheduled, starts, limit_key, "
+        "created_at, options) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (
             run.scope,
             run.stimulation_id,
@@ -80,13 +84,23 @@ def _insert_run(connection: sqlite3.Connection, run: RunRecord) -> int | None:
             run.forked_task,
             -run.priority,
             run.due_at,
-            run.status == "pending" and run.due_at is not None and run.due_at > run.created_at,
+            _scheduled(run),
             run.starts,
+            run.limit_key,
             run.created_at,
             run.options,
         ),
     )
     return cursor.lastrowid if cursor.rowcount else None
+
+
+def _scheduled(run: RunRecord) -> int:
+    """Return 0 for a run that can be claimed, or runs; 1 for one that waits for its time; 2 for its key."""
+    if run.status != "pending":
+        return 0
+    if run.due_at is not None and run.due_at > run.created_at:
+        return 1
+    return 0 if run.limit_key is None else 2
 
 
 def open_attempt(connection: sqlite3.Connection, key: int, now: float) -> None:

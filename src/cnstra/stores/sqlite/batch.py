@@ -9,6 +9,7 @@ from typing import final
 from cnstra.persist.delta import Delta, Ended
 from cnstra.persist.records import NewRun, SignalRow
 from cnstra.stores.sqlite.changes import note_change
+from cnstra.stores.sqlite.limiting import note_free, note_waiting
 from cnstra.stores.sqlite.rows import span
 from cnstra.stores.sqlite.statements import ManyRows
 from cnstra.stores.sqlite.texts import contexts_text, error_text, outputs_text
@@ -63,7 +64,8 @@ _END_RUNS = ManyRows(
     "ended_at = CASE v.column2 WHEN 'pending' THEN NULL ELSE v.column3 END, "
     "abort_requested = CASE v.column2 WHEN 'pending' THEN abort_requested END, "
     "due_at = coalesce(v.column3 + v.column4, due_at), starts = starts - v.column5, "
-    "scheduled = v.column2 = 'pending' AND coalesce(v.column3 + v.column4, due_at, 0) > v.column3 FROM (VALUES",
+    "scheduled = CASE WHEN v.column2 <> 'pending' THEN 0 WHEN coalesce(v.column3 + v.column4, due_at, 0) > v.column3 "
+    "THEN 1 WHEN limit_key IS NULL THEN 0 ELSE 2 END FROM (VALUES",
     "(?, ?, ?, ?, ?)",
     ") AS v WHERE key = v.column1",
 )
@@ -104,6 +106,7 @@ class Batch:
         self._dropped: list[object] = []
         self._ended_runs: list[object] = []
         self._ended_attempts: list[object] = []
+        self._ended_keys: list[int] = []
         self._frees_runs = False
 
     def add_run(self, key: int, run: NewRun) -> None:
@@ -185,6 +188,7 @@ class Batch:
         self._ended_runs += (key, ended.status, self._now, ended.delay, ended.attempt == "interrupted")
         if ended.delay is not None:
             self._renewed += span(key)
+        self._ended_keys.append(key)
         self._frees_runs |= ended.status == "pending"
         self._ended_attempts += (key, attempt_number, ended.attempt, self._now, error_text(ended.error))
 
@@ -213,5 +217,8 @@ class Batch:
         ):
             if values:
                 statement.execute(connection, values)
+        if self._ended_keys:
+            note_free(connection, *self._ended_keys)
         if self._frees_runs:
+            note_waiting(connection, *self._ended_keys)
             note_change(connection)

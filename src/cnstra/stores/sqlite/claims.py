@@ -6,12 +6,15 @@ import logging
 import sqlite3
 import time
 from collections.abc import Collection, Iterator
+from heapq import merge
 
+from cnstra.persist.limits import Limits
 from cnstra.persist.records import RunState, RunStatus
 from cnstra.stores.sqlite.admission import open_attempt
 from cnstra.stores.sqlite.changes import note_change
 from cnstra.stores.sqlite.ending import end_instead, lose
 from cnstra.stores.sqlite.errors import BadRow
+from cnstra.stores.sqlite.limiting import Keys, note_free, note_waiting, put_keys_up
 from cnstra.stores.sqlite.lookup import find, is_held
 from cnstra.stores.sqlite.rows import span
 from cnstra.stores.sqlite.schedule import put_up
@@ -59,6 +62,7 @@ def claim(
     limit: int,
     max_recoveries: int | None,
     unfit: Collection[int],
+    limits: Limits,
 ) -> tuple[list[RunState], bool]:
     """Take free runs, by rank; tell also whether it was cut short, having had much else to do.
 
@@ -66,9 +70,13 @@ def claim(
     """
     if put_up(connection, scope, DUE_AT_ONCE) == DUE_AT_ONCE:
         return [], True
+    put_keys_up(connection, scope)
     states: list[RunState] = []
     ended = 0
-    for key in _free_runs(connection, scope, dead, limit, unfit):
+    keys = Keys(connection, scope, limits, unfit)
+    free = ((*run, False) for run in _free_runs(connection, scope, dead, limit, unfit))
+    keyed = ((*run, True) for run in keys.runs())
+    for _, key, is_keyed in merge(free, keyed) if limit > 0 else ():
         if len(states) >= limit or ended >= ENDED_AT_ONCE:
             break
         connection.execute("SAVEPOINT cnstra_claim")
@@ -77,11 +85,14 @@ def claim(
                 ended += 1
             else:
                 states.append(_take_over(connection, key, worker_id))
+                if is_keyed:
+                    keys.take()
         except BadRow as error:
             connection.execute("ROLLBACK TO cnstra_claim")
             _logger.error("a stored run is left alone: %s", error)  # noqa: TRY400 - the traceback says no more
         connection.execute("RELEASE cnstra_claim")
-    if ended < ENDED_AT_ONCE:
+    keys.close()
+    if ended < ENDED_AT_ONCE and not keys.are_too_many:
         return states, False
     note_change(connection)  # there may be more, so whoever waits next does not wait
     return states, True
@@ -89,10 +100,11 @@ def claim(
 
 def _free_runs(
     connection: sqlite3.Connection, scope: str, dead: Collection[str], limit: int, unfit: Collection[int]
-) -> Iterator[int]:
-    """Yield the keys of open runs that nobody holds, by rank, then the oldest first; they are read batch by batch."""
-    if limit <= 0:
-        return
+) -> Iterator[tuple[int, int]]:
+    """Yield rank and key of open runs that nobody holds and no key limits, by rank, then the oldest first.
+
+    They are read batch by batch.
+    """
     owners: list[str | None] = [row[0] for row in connection.execute(OWNERS, {"scope": scope}).fetchall()]
     free = [None, *set(owners).difference(living(connection, dead))]
     after = (_LEAST, 0)
@@ -104,7 +116,7 @@ def _free_runs(
         if not batch:
             return
         first = sorted(batch)[:at_once]
-        yield from (key for _, key in first if key not in unfit)
+        yield from (run for run in first if run[1] not in unfit)
         after = first[-1]
 
 
@@ -161,8 +173,11 @@ def put_back(connection: sqlite3.Connection, key: int, fence: int) -> bool:
     )
     connection.execute(
         "UPDATE cnstra_runs SET status = 'pending', owner = NULL, attempt_number = attempt_number - 1, "
-        "starts = starts - 1, scheduled = coalesce(due_at, 0) > ? WHERE key = ?",
+        "starts = starts - 1, "
+        "scheduled = CASE WHEN coalesce(due_at, 0) > ? THEN 1 WHEN limit_key IS NULL THEN 0 ELSE 2 END WHERE key = ?",
         (now, key),
     )
+    note_waiting(connection, key)
+    note_free(connection, key)
     note_change(connection)
     return True

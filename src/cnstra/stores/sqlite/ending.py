@@ -11,6 +11,7 @@ from cnstra.persist.records import ErrorRecord, RunStatus
 from cnstra.persist.settling import aborted_on_request, poisoned
 from cnstra.stores.sqlite.changes import note_change
 from cnstra.stores.sqlite.errors import BadRow
+from cnstra.stores.sqlite.limiting import note_free, note_waiting
 from cnstra.stores.sqlite.lookup import find, is_held
 from cnstra.stores.sqlite.texts import error_text, reason_of, reason_text
 
@@ -65,8 +66,8 @@ def _end(connection: sqlite3.Connection, key: int, status: RunStatus, error: Err
     connection.execute("UPDATE cnstra_progress SET fence = fence + 1, updated_at = ? WHERE key = ?", (now, key))
     if status == "pending":
         connection.execute(
-            "UPDATE cnstra_runs SET status = 'pending', owner = NULL, error = ?, scheduled = coalesce(due_at, 0) > ? "
-            "WHERE key = ?",
+            "UPDATE cnstra_runs SET status = 'pending', owner = NULL, error = ?, scheduled = CASE "
+            "WHEN coalesce(due_at, 0) > ? THEN 1 WHEN limit_key IS NULL THEN 0 ELSE 2 END WHERE key = ?",
             (error_text(error), now, key),
         )
     else:
@@ -75,6 +76,8 @@ def _end(connection: sqlite3.Connection, key: int, status: RunStatus, error: Err
             "abort_requested = NULL WHERE key = ?",
             (status, error_text(error), now, key),
         )
+    note_waiting(connection, key)
+    note_free(connection, key)
 
 
 def lose(connection: sqlite3.Connection, key: int, now: float) -> None:

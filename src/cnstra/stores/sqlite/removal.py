@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection
 
 from cnstra.persist.records import RunStatus
+from cnstra.stores.sqlite.limiting import note_free
 from cnstra.stores.sqlite.lookup import find, is_held
 from cnstra.stores.sqlite.rows import HISTORY_IDS, span
 
@@ -30,6 +31,7 @@ def delete(connection: sqlite3.Connection, scope: str, run_id: str, *, dead: Col
     found = find(connection, scope, run_id)
     if found is None or is_held(connection, found[2], dead):
         return False
+    note_free(connection, found[0])
     _delete(connection, found[0])
     return True
 

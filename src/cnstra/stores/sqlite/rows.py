@@ -48,7 +48,7 @@ _RUN = """
     SELECT r.key, r.scope, r.stimulation_id, r.status, r.attempt_number, r.options, r.volume, r.owner, p.fence,
            r.recoveries, p.hop_count, p.outstanding, r.created_at, p.updated_at, r.ended_at, coalesce(r.error, a.error),
            r.clone_of, r.forked_from, r.forked_task, r.rank, r.due_at, r.abort_requested,
-           r.starts, r.entry_count, p.sequence, p.next_task, p.next_signal
+           r.starts, r.limit_key, r.entry_count, p.sequence, p.next_task, p.next_signal
     FROM cnstra_runs AS r JOIN cnstra_progress AS p USING (key)
     LEFT JOIN cnstra_attempts AS a ON a.key = r.key AND a.attempt_number = r.attempt_number
     WHERE r.key = ?
@@ -112,6 +112,7 @@ def run_of(row: Sequence[Any], entry: Sequence[SignalRow]) -> RunRecord:
         due_at=row[20],
         abort_requested=None if row[21] is None else reason_of(row[21], run_id),
         starts=row[22],
+        limit_key=row[23],
     )
 
 

@@ -5,22 +5,30 @@ from __future__ import annotations
 import sqlite3
 import time
 
+from cnstra.stores.sqlite.limiting import next_ready, note_waiting
+
 __all__ = ["NEXT_DUE", "NOW_DUE", "next_due", "put_up"]
 
 NOW_DUE = """
-    UPDATE cnstra_runs SET scheduled = 0 WHERE key IN (
-        SELECT key FROM cnstra_runs WHERE scope = ? AND scheduled = 1 AND due_at <= ? ORDER BY due_at LIMIT ?
-    )
+    SELECT key, limit_key IS NULL FROM cnstra_runs WHERE scope = ? AND scheduled = 1 AND due_at <= ?
+    ORDER BY due_at LIMIT ?
 """
 NEXT_DUE = "SELECT min(due_at) FROM cnstra_runs WHERE scope = ? AND scheduled = 1"
 
 
 def put_up(connection: sqlite3.Connection, scope: str, most: int) -> int:
     """Put up to *most* runs that have become due among those that can be claimed; return how many."""
-    return connection.execute(NOW_DUE, (scope, time.time(), most)).rowcount
+    due = connection.execute(NOW_DUE, (scope, time.time(), most)).fetchall()
+    for key, is_free in due:
+        connection.execute("UPDATE cnstra_runs SET scheduled = ? WHERE key = ?", (0 if is_free else 2, key))
+    keyed = [key for key, is_free in due if not is_free]
+    if keyed:
+        note_waiting(connection, *keyed)
+    return len(due)
 
 
 def next_due(connection: sqlite3.Connection, scope: str) -> float | None:
-    """Return in how many seconds the next run is due that no claim has put up; one that is due by now: in 0."""
+    """Return in how many seconds the next run is due that no claim has put up, or its key lets the next one start."""
     (due_at,) = connection.execute(NEXT_DUE, (scope,)).fetchone()
-    return None if due_at is None else max(0.0, due_at - time.time())
+    times = [at for at in (due_at, next_ready(connection, scope)) if at is not None]
+    return max(0.0, min(times) - time.time()) if times else None

@@ -14,6 +14,7 @@ from typing import TypeVar, final
 
 from cnstra.errors import StoreError
 from cnstra.persist.delta import Delta
+from cnstra.persist.limits import NO_LIMITS, Limits
 from cnstra.persist.ports import EVERY_RUN, HopTransaction
 from cnstra.persist.records import (
     AttemptRecord,
@@ -230,6 +231,7 @@ class SqliteStore:
         limit: int,
         max_recoveries: int | None = None,
         unfit: Collection[int] = (),
+        limits: Limits = NO_LIMITS,
     ) -> list[RunState]:
         """Take up to *limit* runs that no living worker holds: by priority, then the oldest first."""
         work = partial(
@@ -240,6 +242,7 @@ class SqliteStore:
             limit=limit,
             max_recoveries=max_recoveries,
             unfit=frozenset(unfit),
+            limits=limits,
         )
         states, is_cut_short = await self._write(work)
         while is_cut_short and not states:

@@ -36,6 +36,7 @@ from cnstra.testing.store_contract.claims import ClaimContract
 from cnstra.testing.store_contract.commits import CommitContract
 from cnstra.testing.store_contract.filters import FilterContract
 from cnstra.testing.store_contract.history import HistoryContract
+from cnstra.testing.store_contract.limiting import LimitContract
 from cnstra.testing.store_contract.listing import ListContract
 from cnstra.testing.store_contract.marks import MarkContract
 from cnstra.testing.store_contract.poison import PoisonContract
@@ -56,6 +57,7 @@ class StoreContract(
     AttemptContract,
     ClaimContract,
     WaitingContract,
+    LimitContract,
     PoisonContract,
     AbortContract,
     TakeContract,

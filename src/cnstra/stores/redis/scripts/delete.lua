@@ -13,5 +13,8 @@ end
 local run = kind == 'hash' and load(RUN) or {} -- it may be anything: deleting is what helps then
 run.id, run.number, run.priority = ARGV[4], tonumber(run.number) or 0, tonumber(run.priority) or 0
 leave_indexes(run)
+if run.limit_key then
+  tell()
+end
 redis.call('UNLINK', unpack(KEYS, FIRST)) -- its memory is freed by another thread of the server, however much it is
 return 2

@@ -3,7 +3,7 @@
 local FIELDS = {
   'id', 'number', 'status', 'owner', 'fence', 'sequence', 'next_task', 'next_signal', 'attempt', 'attempt_open',
   'hops', 'hops_before', 'outstanding', 'recoveries', 'losses', 'losses_at', 'created', 'updated', 'ended', 'error', 'attempt_error',
-  'abort', 'priority', 'due', 'entry', 'entries', 'about', 'starts',
+  'abort', 'priority', 'due', 'entry', 'entries', 'about', 'starts', 'limit_key',
 }
 
 local function load(key)

@@ -19,7 +19,7 @@ local function finish_attempt(at, status, attempt_status, failure, delay)
   finish(run, status)
   save(key, run)
   enter_indexes(run)
-  freed = freed or status == 'pending'
+  freed = freed or status == 'pending' or run.limit_key
 end
 
 local outcome = apply_each(3, FIRST, function(at, header, first)

@@ -1,20 +1,22 @@
-"""How long a page of the DevTools' list takes when a store has 100,000 runs: over HTTP, on SQLite and Postgres.
+"""What DevTools cost a durable chain, and how long a page of 100,000 runs takes: on SQLite and Postgres.
 
 ```
 python benchmarks/devtools.py                      # some minutes, most of them to store the runs
 python benchmarks/devtools.py --quick --check      # 10,000 runs; exit status 1 if a limit is missed
 ```
 
-A figure is the time from a request to its whole answer, with client and server in one process. The yardstick is the
-same page of a store that has 50 runs.
+Of a chain the figure is the time that it takes while DevTools are served from a thread of the same process, and the
+yardstick the same chain without. Of a page it is the time from a request to its whole answer, with client and server in
+one process, and the yardstick is the same page of a store that has 50 runs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -22,14 +24,18 @@ from time import perf_counter
 
 import httpx
 from backends import Backend, Sqlite, postgres_server
-from measuring import Limit, Row, Table, compare, parse, scratch, show_machine
+from durable_runs import CHAIN, HOPS
+from measuring import Limit, Reading, Row, Table, compare, parse, row_of, scratch, show_machine
 
-from cnstra.devtools import serve
+from cnstra import DurableRunner
+from cnstra.devtools import Address, serve
 from cnstra.persist.ports import Store
 from cnstra.stores import open_store
 from cnstra.testing.building import COMPLETED, FAILED, new_run, run_to_its_end
 
-ROUNDS = 31
+ROUNDS = 15
+LAPS = 5
+WATCH = "watch"
 RUNS, QUICK_RUNS, FEW = 100_000, 10_000, 50
 AT_ONCE = 500
 ENDED_EVERY = 10
@@ -55,14 +61,99 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(scratch(options.directory)))
         postgres = stack.enter_context(postgres_server())
-        table = Table(f"A page of {runs:,} runs, and the same of {FEW}", only=options.only)
-        for backend in (Sqlite(folder), postgres):
-            if backend is not None:
-                _measure(table, backend, runs, options.rounds)
+        backends = [backend for backend in (Sqlite(folder), postgres) if backend is not None]
+        table = Table(f"{LAPS} chains of {HOPS} hops, with DevTools and without", only=options.only)
+        for backend in backends:
+            _measure_chains(table, backend, options.rounds)
+        table.section(f"A page of {runs:,} runs, and the same of {FEW}")
+        for backend in backends:
+            _measure_pages(table, backend, runs, options.rounds)
         return table.status(check=options.check)
 
 
-def _measure(table: Table, backend: Backend, runs: int, rounds: int) -> None:
+# ---- what they cost --------------------------------------------------------------------------------------------------
+
+
+def _measure_chains(table: Table, backend: Backend, rounds: int) -> None:
+    with backend.place() as address, asyncio.Runner() as loop:
+        runner = CHAIN.runner(address, handle_sigterm=False)
+        loop.run(runner.open())
+        alone = partial(_chains_time, loop, runner)
+        for name, surroundings, limit in (
+            ("nobody watches", partial(_served, address), Limit(1.1)),
+            ("a browser watches", partial(_watched, address), Limit(1.5)),
+        ):
+            beside = partial(_time_within, surroundings, alone)
+            table.add(f"{backend.name}, {name}", partial(_chains_row, alone, beside, rounds, limit))
+        loop.run(runner.close())
+
+
+def _chains_row(alone: Reading, beside: Reading, rounds: int, limit: Limit, workload: str) -> Row:
+    return row_of(workload, compare(alone, beside, rounds), "ms", limit)
+
+
+def _chains_time(loop: asyncio.Runner, runner: DurableRunner) -> float:
+    start = perf_counter()
+    loop.run(_run_chains(runner))
+    return (perf_counter() - start) * 1e3
+
+
+async def _run_chains(runner: DurableRunner) -> None:
+    for _ in range(LAPS):
+        await (await runner.stimulate(CHAIN.signal()))
+
+
+def _time_within(surroundings: Callable[[], AbstractContextManager[object]], reading: Reading) -> float:
+    with surroundings():
+        return reading()
+
+
+@contextmanager
+def _served(address: str) -> Iterator[Address]:
+    """Serve DevTools, which have been asked for something before, but by nobody any more."""
+    with serve(address, quiet=True) as url:
+        httpx.get(f"{url}/api/v1/runs", headers=_key(url), trust_env=False).raise_for_status()
+        yield url
+
+
+@contextmanager
+def _watched(address: str) -> Iterator[None]:
+    """Serve DevTools to somebody who does as their page does: reads events, and asks for the list at each."""
+    with _served(address) as url:
+        process = subprocess.Popen([sys.executable, __file__, WATCH, url, url.token], stdout=subprocess.PIPE)
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        process.stdout.readline()
+        try:
+            yield
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+
+def watch(url: str, token: str) -> None:
+    """Read events until the process is killed, and the list whenever there is one; say when the first is there."""
+    with (
+        httpx.Client(
+            base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=None, trust_env=False
+        ) as client,
+        client.stream("GET", "/api/v1/events") as news,
+    ):
+        for line in news.iter_lines():
+            if line == "event: hello":
+                print("watching", flush=True)
+            elif line == "event: run":
+                client.get("/api/v1/runs")
+
+
+def _key(url: Address) -> dict[str, str]:
+    return {"Authorization": f"Bearer {url.token}"}
+
+
+# ---- lists -----------------------------------------------------------------------------------------------------------
+
+
+def _measure_pages(table: Table, backend: Backend, runs: int, rounds: int) -> None:
     with _visited(backend, FEW) as small, _visited(backend, runs) as large:
         for name, path, limit in PAGES:
             measure = partial(_row, small=small, large=large, path=path, rounds=rounds, limit=limit)
@@ -110,8 +201,7 @@ def _visited(backend: Backend, runs: int) -> Iterator[httpx.Client]:
     with backend.place() as address:
         asyncio.run(_fill(open_store(address), runs))
         with serve(address, quiet=True) as url:
-            headers = {"Authorization": f"Bearer {url.token}"}
-            with httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False) as client:
+            with httpx.Client(base_url=url, headers=_key(url), timeout=60, trust_env=False) as client:
                 yield client
 
 
@@ -132,4 +222,7 @@ async def _add(store: Store, number: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if sys.argv[1:2] == [WATCH]:
+        watch(*sys.argv[2:])
+    else:
+        sys.exit(main())

@@ -133,10 +133,9 @@ def _watched(address: str) -> Iterator[None]:
 
 def watch(url: str, token: str) -> None:
     """Read events until the process is killed, and the list whenever there is one; say when the first is there."""
+    headers = {"Authorization": f"Bearer {token}"}
     with (
-        httpx.Client(
-            base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=None, trust_env=False
-        ) as client,
+        httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False) as client,
         client.stream("GET", "/api/v1/events") as news,
     ):
         for line in news.iter_lines():
@@ -200,9 +199,11 @@ def _visited(backend: Backend, runs: int) -> Iterator[httpx.Client]:
     """Yield a client of DevTools that look at a store with so many runs."""
     with backend.place() as address:
         asyncio.run(_fill(open_store(address), runs))
-        with serve(address, quiet=True) as url:
-            with httpx.Client(base_url=url, headers=_key(url), timeout=60, trust_env=False) as client:
-                yield client
+        with (
+            serve(address, quiet=True) as url,
+            httpx.Client(base_url=url, headers=_key(url), timeout=60, trust_env=False) as client,
+        ):
+            yield client
 
 
 async def _fill(store: Store, runs: int) -> None:

@@ -165,16 +165,21 @@ class MemoryStore:
             for run in self._shelf.open_runs(scope):
                 run.look(now)
             keys = Keys(scope, limits, self._shelf.open_runs(scope), self._logs, now)
+            leaves_place = False
             for run in sorted(self._shelf.open_runs(scope), key=lambda run: -run.priority):
                 if len(states) >= limit:
                     break
                 if run.owner in living or run.key in unfit or run.is_waiting(now) or not keys.may_start(run):
                     continue
-                if not self._settle_instead(run, max_recoveries, now):
+                if self._settle_instead(run, max_recoveries, now):
+                    leaves_place = leaves_place or run.limit_key is not None
+                else:
                     keys.start(run)
                     run.start(worker_id, now)
                     states.append(run.state())
             self._opens_at[scope] = keys.opens_at
+        if leaves_place:
+            self._watchers.tell()
         return states
 
     def _settle_instead(self, run: MemoryRun, max_recoveries: int | None, now: float) -> bool:

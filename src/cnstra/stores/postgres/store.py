@@ -176,6 +176,7 @@ class PostgresStore:
         if ended:
             async with self._access.statement() as session:
                 await keys.touch(session, *ended)
+                await session.tell(scope)  # a place may be free
         return states
 
     async def put_back(self, key: int, fence: int) -> bool:

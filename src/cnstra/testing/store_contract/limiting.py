@@ -184,6 +184,18 @@ class LimitContract:
         assert run is not None
         assert run.status == "aborted"
 
+    async def test_a_claim_that_ends_the_run_of_a_dead_worker_makes_its_place_free(self, store: Store) -> None:
+        await store.add_worker(worker("other"), lease=600)
+        await wait(store, "one", "two", "three", "four")
+        await claim(store, "dead")
+        await store.request_abort("", "one", "no more")
+
+        states = await claim(store, "other")
+        states += await claim(store, "other")
+
+        assert ids(states) == ["two", "three"]
+        assert await claim(store, "other") == []
+
     async def test_who_takes_a_run_by_its_name_takes_a_place(self, store: Store) -> None:
         await store.add_worker(worker(), lease=600)
         await wait(store, "one", "two", "three")

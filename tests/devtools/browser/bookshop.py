@@ -66,10 +66,12 @@ class Bookshop:
 
     Args:
         pace: Seconds that a unit of work takes; with 0 everything happens at once.
+        reminders: How many neurons remind customers.
     """
 
-    def __init__(self, pace: float = 0.0) -> None:
+    def __init__(self, pace: float = 0.0, reminders: int = 1) -> None:
         self._pace = pace
+        self._reminders = reminders
         self._hold = asyncio.Event()
         self._is_bank_open = False
         self.placed = collateral(Order, name="order_placed")
@@ -138,7 +140,7 @@ class Bookshop:
         invoice = neuron(InvoiceAxon, name="invoice")
         courier = neuron(CourierAxon, name="courier")
         mailer = neuron(MailAxon, name="mailer")
-        reminder = neuron({}, name="reminder")
+        reminders = [neuron({}, name=f"reminder{n or ''}") for n in range(self._reminders)]
 
         @stock.dendrite(self.placed)
         async def reserve(order: Order, axon: StockAxon, ctx: HandlerContext[Any, Any]) -> Signal[Order]:
@@ -193,7 +195,8 @@ class Bookshop:
             return axon.mail_sent.create_signal("sent")
 
         mailer.dendrite([InvoiceAxon.invoice_issued, CourierAxon.parcel_shipped], post)
-        reminder.dendrite(PaymentAxon.payment_postponed, lambda order: None)
+        for reminder in reminders:
+            reminder.dendrite(PaymentAxon.payment_postponed, lambda order: None)
 
         neurons: list[Neuron[Any]] = [
             stock,
@@ -204,7 +207,7 @@ class Bookshop:
             invoice,
             courier,
             mailer,
-            reminder,
+            *reminders,
         ]
         registry = CNSPersistOptionsRegistry().register_collateral("order_placed", self.placed)
         for one in neurons:

@@ -43,8 +43,13 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with staged(tmp_path, Bookshop()) as stage:
+def bookshop() -> Bookshop:
+    return Bookshop()
+
+
+@pytest.fixture
+def stage(tmp_path: Path, bookshop: Bookshop) -> Iterator[Stage]:
+    with staged(tmp_path, bookshop) as stage:
         yield stage
 
 

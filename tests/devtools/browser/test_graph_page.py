@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from playwright.sync_api import Page, expect
 
+from tests.devtools.browser.bookshop import Bookshop
 from tests.devtools.browser.conftest import PATIENCE
 from tests.devtools.browser.stage import Stage
 
@@ -40,6 +42,21 @@ def test_a_neighbourhood_is_a_place_of_its_own(page: Page, stage: Stage) -> None
 
     expect(page.locator("[data-neuron=payment]")).to_be_visible()
     expect(page.locator("[data-neuron=courier]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("bookshop", [Bookshop(reminders=320)], ids=["large"])
+def test_a_large_graph_is_shown_in_part(page: Page, stage: Stage, bookshop: Bookshop) -> None:
+    stage.sell("order-1")
+    page.goto(f"{stage.address}/#/graph")
+    expect(page.get_by_text("This graph is large: what is shown is what is around stock.")).to_be_visible()
+    expect(page.locator("[data-neuron]")).to_have_count(6)
+
+    page.get_by_label("Find a neuron or collateral").fill("reminder319")
+    expect(page.locator("[data-neuron=reminder319]")).to_be_visible()
+    expect(page.locator("[data-neuron]")).to_have_count(2)
+    page.goto(f"{stage.address}/#/runs/order-1?view=graph")
+
+    expect(page.locator("[data-neuron]")).to_have_count(8)
 
 
 def test_the_graph_is_taken_away_in_four_forms(page: Page, stage: Stage) -> None:

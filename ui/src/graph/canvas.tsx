@@ -152,7 +152,7 @@ function Wire({ placed, line, progress, found }: { placed: PlacedLine; line: Lin
   const isDim = progress ? !isOn : found !== undefined && !(found.has(line.source) && found.has(line.target));
   return (
     <g class={`wire ${isOn ? "is-on" : ""} ${isDim ? "is-dim" : ""}`}>
-      <path d={curve(placed.points)} marker-end={`url(#arrow${isOn ? "-on" : ""})`} />
+      <path d={line.source === line.target ? bow(placed.points) : curve(placed.points)} marker-end={`url(#arrow${isOn ? "-on" : ""})`} />
       {placed.label && (
         <text x={placed.label.x} y={placed.label.y}>
           {labelOf(line.collaterals)}
@@ -163,8 +163,12 @@ function Wire({ placed, line, progress, found }: { placed: PlacedLine; line: Lin
   );
 }
 
+function bow(points: PlacedLine["points"]): string {
+  return points.map(({ x, y }, index) => `${["M", "C", "", ""][index]}${x} ${y}`).join(" ");
+}
+
 /** A smooth line through the points. */
-function curve(points: ReadonlyArray<{ x: number; y: number }>): string {
+function curve(points: PlacedLine["points"]): string {
   const [first, ...rest] = points;
   if (!first) return "";
   let path = `M${first.x} ${first.y}`;

@@ -2,7 +2,10 @@
 
 import { Graph, layout } from "@dagrejs/dagre";
 import type { Line, Topology } from "../logic/topology";
-import { lineLabelWidth, sizeOf, type Direction, type Drawing, type Order } from "./drawing";
+import { lineLabelWidth, sizeOf, type Direction, type Drawing, type Order, type PlacedBox, type PlacedLine } from "./drawing";
+
+/** How high a line from a box to itself is. */
+const LOOP = 30;
 
 self.onmessage = ({ data }: MessageEvent<Order>) => {
   self.postMessage({ key: data.key, drawing: place(data.topology, data.direction) });
@@ -11,11 +14,27 @@ self.onmessage = ({ data }: MessageEvent<Order>) => {
 function place({ boxes, lines }: Topology, direction: Direction): Drawing {
   if (boxes.length === 0) return { width: 0, height: 0, boxes: [], lines: [] };
   const graph = new Graph({ multigraph: true });
-  graph.setGraph({ rankdir: direction, nodesep: 26, ranksep: direction === "LR" ? 46 : 40, edgesep: 14, marginx: 16, marginy: 16 });
+  const loops = lines.filter((line) => line.source === line.target);
+  const others = lines.filter((line) => line.source !== line.target);
+  const marginy = loops.length > 0 ? 16 + LOOP : 16;
+  graph.setGraph({ rankdir: direction, nodesep: loops.length > 0 ? 26 + LOOP : 26, ranksep: direction === "LR" ? 46 : 40, edgesep: 14, marginx: 16, marginy });
   for (const { id, label, kind } of boxes) graph.setNode(id, sizeOf(label, kind));
-  for (const line of lines) graph.setEdge(line.source, line.target, labelled(line), line.id);
+  for (const line of others) graph.setEdge(line.source, line.target, labelled(line), line.id);
   layout(graph);
-  return drawing(graph, boxes.map((box) => box.id), lines);
+  const { lines: placed, ...rest } = drawing(graph, boxes.map((box) => box.id), others);
+  return { ...rest, lines: [...placed, ...loops.map((line) => loop(line, rest.boxes.find((box) => box.id === line.source)!))] };
+}
+
+/** A line from a box to itself, over its top; dagre puts these beside the box if the graph goes from left to right. */
+function loop(line: Line, { x, y, width, height }: PlacedBox): PlacedLine {
+  const [top, side] = [y - height / 2, width / 4];
+  const points = [
+    { x: x + side, y: top },
+    { x: x + side, y: top - LOOP },
+    { x: x - side, y: top - LOOP },
+    { x: x - side, y: top },
+  ];
+  return { id: line.id, points, label: { x, y: top - LOOP * 0.75 } };
 }
 
 function labelled(line: Line) {

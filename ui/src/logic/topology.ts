@@ -20,6 +20,9 @@ export interface Topology {
   readonly lines: readonly Line[];
 }
 
+/** A graph with more boxes is too much to be looked at as a whole. */
+export const MANY = 300;
+
 export const neuronId = (name: string) => `n:${name}`;
 
 export function topologyOf(graph: Pick<Graph, "neurons" | "edges">): Topology {
@@ -53,10 +56,14 @@ export function neighbourhood(topology: Topology, centre: string, steps: number)
   for (let step = 0; step < steps; step += 1) {
     edge = edge.flatMap((id) => next.get(id) ?? []).filter((id) => !near.has(id) && near.add(id));
   }
-  return {
-    boxes: topology.boxes.filter((box) => near.has(box.id)),
-    lines: topology.lines.filter((line) => near.has(line.source) && near.has(line.target)),
-  };
+  return only(topology, (box) => near.has(box.id));
+}
+
+/** Only some of the boxes, and the lines between them. */
+export function only(topology: Topology, isWanted: (box: Box) => boolean): Topology {
+  const boxes = topology.boxes.filter(isWanted);
+  const ids = new Set(boxes.map((box) => box.id));
+  return { boxes, lines: topology.lines.filter((line) => ids.has(line.source) && ids.has(line.target)) };
 }
 
 /** A name for a topology: the same boxes and lines have the same one. */

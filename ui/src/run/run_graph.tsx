@@ -5,9 +5,9 @@ import { ask } from "../api/client";
 import { useFetched } from "../api/fetched";
 import type { Graph } from "../api/types";
 import { Canvas } from "../graph/canvas";
-import { counted } from "../logic/format";
+import { count, counted } from "../logic/format";
 import { progressAt } from "../logic/progress";
-import { topologyOf, type Topology } from "../logic/topology";
+import { MANY, only, topologyOf, type Topology } from "../logic/topology";
 import { adjust } from "../parts/place";
 import { Trouble, Waiting } from "../parts/shown";
 import { keyOf, type Story } from "./story";
@@ -18,7 +18,9 @@ export function RunGraph({ story, selected }: { story: Story; selected: string |
   const { tasks, left } = story;
   const at = step === null ? tasks.length : Math.min(step, tasks.length);
   const progress = useMemo(() => progressAt(tasks, left, at), [tasks, left, at]);
-  const topology = useMemo(() => withStrangers(graph.data, story), [graph.data, story]);
+  const whole = useMemo(() => withStrangers(graph.data, story), [graph.data, story]);
+  const isLarge = whole.boxes.length > MANY;
+  const topology = useMemo(() => (isLarge ? reached(whole, story) : whole), [whole, isLarge, story]);
   if (graph.error && !graph.data) return <Trouble error={graph.error} retry={graph.reload} />;
   if (!graph.data) return <Waiting what="the graph" />;
   const settled = at > 0 ? tasks[at - 1] : undefined;
@@ -30,6 +32,7 @@ export function RunGraph({ story, selected }: { story: Story; selected: string |
   const chosen = [...tasks, ...left].find((task) => keyOf(task) === selected);
   return (
     <div class="card run-graph">
+      {isLarge && <p class="notice">This graph is large: what the run has not reached is left out.</p>}
       <Canvas topology={topology} label="The run over its graph" progress={progress} selected={chosen?.neuron_name} onNeuron={open} />
       {tasks.length > 0 && (
         <div class="replay">
@@ -44,7 +47,7 @@ export function RunGraph({ story, selected }: { story: Story; selected: string |
             />
           </label>
           <output>
-            {at} of {counted(tasks.length, "task")}
+            {count(at)} of {counted(tasks.length, "task")}
             {settled && at < tasks.length && (
               <>
                 : <b>{settled.neuron_name}</b> {settled.status}
@@ -56,6 +59,11 @@ export function RunGraph({ story, selected }: { story: Story; selected: string |
       )}
     </div>
   );
+}
+
+function reached(topology: Topology, { run, tasks, left }: Story): Topology {
+  const names = new Set([...tasks, ...left].map((task) => task.neuron_name));
+  return only(topology, ({ kind, label }) => (kind === "neuron" ? names.has(label) : kind === "entry" && run.entry.includes(label)));
 }
 
 /** The graph with what the run has seen and the graph does not have: it may be of another version of the code. */

@@ -10,13 +10,11 @@ import { download, pictureOf } from "../graph/picture";
 import { href } from "../logic/address";
 import { count, counted, duration } from "../logic/format";
 import { refOf } from "../logic/refs";
-import { neighbourhood, neuronId, topologyOf, type Topology } from "../logic/topology";
+import { MANY, neighbourhood, neuronId, topologyOf, type Topology } from "../logic/topology";
 import { Icon } from "../parts/icons";
 import { adjust, go, place } from "../parts/place";
 import { Trouble, Waiting } from "../parts/shown";
 
-/** Above so many boxes only the neighbourhood of one is drawn. */
-const MANY = 300;
 const STEPS = 2;
 
 export function GraphView() {
@@ -26,7 +24,7 @@ export function GraphView() {
   const query = place.value.query;
   const search = query.get("search") ?? "";
   const focus = query.get("focus") ?? (topology.boxes.length > MANY ? centreOf(topology, search) : null);
-  const shown = useMemo(() => (focus === null ? topology : neighbourhood(topology, neuronId(focus), STEPS)), [topology, focus]);
+  const shown = useMemo(() => (focus === null ? topology : around(topology, focus)), [topology, focus]);
   const found = useMemo(() => (search ? foundIn(shown, search) : undefined), [shown, search]);
   if (graph.error && !graph.data) return <Trouble error={graph.error} retry={graph.reload} />;
   if (!graph.data) return <Waiting what="the graph" />;
@@ -83,6 +81,12 @@ function useStatistics(): ReadonlyMap<string, string> {
   }, [fetched.data]);
 }
 
+/** The neighbourhood of a neuron; of one with hundreds of neighbours, these alone. */
+function around(topology: Topology, neuron: string): Topology {
+  const near = neighbourhood(topology, neuronId(neuron), STEPS);
+  return near.boxes.length > MANY ? neighbourhood(topology, neuronId(neuron), 1) : near;
+}
+
 function centreOf(topology: Topology, search: string): string | null {
   const neurons = topology.boxes.filter((box) => box.kind === "neuron");
   const text = search.toLowerCase();
@@ -129,7 +133,7 @@ function GraphSearch({ search, focus, isNarrow, topology }: GraphSearchProps) {
           ))}
         </select>
       </label>
-      {isNarrow && <p class="notice">This graph is large: what is shown is two steps around {focus}.</p>}
+      {isNarrow && <p class="notice">This graph is large: what is shown is what is around {focus}.</p>}
     </form>
   );
 }

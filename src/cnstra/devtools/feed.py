@@ -26,6 +26,8 @@ LINGER: Final = 30.0
 """Seconds that the store is still watched after the last client has gone: it may come back."""
 QUICK: Final = 0.2
 SLOW: Final = 2.0
+EASE: Final = 4.0
+"""How many times as long as a look has taken the store is left alone after it: its runs may be large."""
 CLOCK_SLACK: Final = 5.0
 """Seconds by which what is committed later may bear an earlier time."""
 
@@ -196,8 +198,9 @@ class Feed:
         while clock() < deserted_at + LINGER:
             if self._subscriptions:
                 deserted_at = clock()
+            began = clock()
             pause = QUICK if await self._look() else min(pause * 1.5, SLOW)
-            await self._rest(pause)
+            await self._rest(max(pause, EASE * (clock() - began)))
 
     async def _look(self) -> bool:
         """Tell everybody what has changed; return whether anything has."""

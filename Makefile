@@ -114,7 +114,7 @@ page:
 	@command -v npm >/dev/null 2>&1 || { echo "There is no Node, so the page of the DevTools is not built."; exit 0; }; \
 	$(MAKE) ui || echo "The page of the DevTools could not be built."
 
-$(PAGE): $(PACKAGES) $(shell find ui/src ui/public -type f 2>/dev/null) ui/index.html ui/package.json ui/tsconfig.json ui/vite.config.ts
+$(PAGE): $(PACKAGES) $(shell find ui/src ui/public -type f 2>/dev/null) ui/index.html ui/package.json ui/tsconfig.json ui/vite.config.mjs
 	@npm --prefix ui run --silent build -- --logLevel warn
 	@touch $@
 

@@ -83,11 +83,19 @@ class Stage:
 
         self.call(act)
 
+    def clone(self, name: str, new_name: str) -> None:
+        """Clone a run and wait for the clone."""
+
+        async def act() -> None:
+            await (await self.runner.clone(name, new_id=new_name))
+
+        self.call(act)
+
     async def _begin(self, name: str, note: str, rest: dict[str, Any]) -> Any:
-        number = rest.pop("number", 1)
+        number, volume = rest.pop("number", 1), rest.pop("volume", None)
         metadata = {"source": "web", "session_id": "s-81-secret"}
         signal = self.shop.placed.create_signal(Order(number, note=note, **rest))
-        return [await self.runner.stimulate(signal, stimulation_id=name, metadata=metadata)]
+        return [await self.runner.stimulate(signal, stimulation_id=name, metadata=metadata, volume=volume)]
 
     async def _sell(self, name: str, note: str, rest: dict[str, Any]) -> None:
         [run] = await self._begin(name, note, rest)

@@ -140,6 +140,27 @@ def test_a_name_with_slashes_and_tags_is_a_place_like_any_other(page: Page, stag
     expect(page.locator("main img")).to_have_count(0)
 
 
+def test_a_clone_and_its_origin_lead_to_each_other(page: Page, stage: Stage) -> None:
+    stage.sell("order-1")
+    stage.clone("order-1", "order-2")
+    page.goto(f"{stage.address}/#/runs/order-1?view=lineage")
+
+    page.get_by_role("table", name="Clones and forks").get_by_role("link", name="order-2").click()
+    expect(page.get_by_role("heading", name="order-2")).to_be_visible()
+    page.get_by_role("link", name="order-1").click()
+
+    expect(page.get_by_role("heading", name="order-1")).to_be_visible()
+
+
+def test_a_run_that_keeps_no_history_says_so_and_shows_what_is_left(page: Page, stage: Stage) -> None:
+    stage.begin("order-1", "hold", volume="progress")
+
+    page.goto(f"{stage.address}/#/runs/order-1")
+
+    expect(page.get_by_text("This run keeps no history")).to_be_visible()
+    expect(page.locator("[data-task]")).to_contain_text("packing")
+
+
 def test_a_run_that_is_not_there_is_told_of(page: Page, stage: Stage) -> None:
     page.goto(f"{stage.address}/#/runs/nobody")
 

@@ -41,6 +41,7 @@ let lastId = "";
 let pause = FIRST_PAUSE;
 let timer = 0;
 let wasLost = false;
+let isOutdated = false;
 
 /** Hear of changes of one kind; the answer ends that. */
 export function listen<K extends keyof News>(kind: K, listener: Listener<K>): () => void {
@@ -51,9 +52,10 @@ export function listen<K extends keyof News>(kind: K, listener: Listener<K>): ()
 export function setPaused(value: boolean): void {
   isPaused.value = value;
   if (value) return;
-  const hasMissed = missedRuns.value.size > 0;
+  const wasOutdated = isOutdated;
+  isOutdated = false;
   missedRuns.value = new Set();
-  if (hasMissed) tell("resync", { reason: "the page was paused" });
+  if (wasOutdated) tell("resync", { reason: "the page was paused" });
 }
 
 /** Connect, and stay connected for as long as somebody may be looking. */
@@ -75,13 +77,13 @@ function connect(): void {
     pause = FIRST_PAUSE;
     connection.value = "live";
     storeTrouble.value = (data as { is_store_there: boolean }).is_store_there ? null : "The store does not answer.";
-    if (wasLost) tell("resync", { reason: "the connection was lost" });
+    if (wasLost) arrived("resync", { reason: "the connection was lost" });
     wasLost = false;
   });
   hear("store", (data) => {
     const { is_there, detail } = data as { is_there: boolean; detail: string | null };
     storeTrouble.value = is_there ? null : (detail ?? "The store does not answer.");
-    if (is_there) tell("resync", { reason: "the store is back" });
+    if (is_there) arrived("resync", { reason: "the store is back" });
   });
   for (const kind of ["run", "gone", "stats", "workers", "resync"] as const) hear(kind, (data) => arrived(kind, data));
 }
@@ -116,9 +118,10 @@ function hear(kind: string, listener: (data: unknown) => void): void {
 function arrived(kind: keyof News, data: unknown): void {
   if (!isPaused.value) {
     tell(kind, data as never);
-  } else if (kind === "run" || kind === "gone") {
-    missedRuns.value = new Set(missedRuns.value).add((data as Run).ref);
+    return;
   }
+  isOutdated = true;
+  if (kind === "run" || kind === "gone") missedRuns.value = new Set(missedRuns.value).add((data as Run).ref);
 }
 
 function tell<K extends keyof News>(kind: K, news: News[K]): void {

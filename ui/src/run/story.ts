@@ -21,7 +21,7 @@ export async function loadStory(ref: string, known: Story | null, signal: AbortS
   const [{ attempts }, { tasks: left }, history] = await Promise.all([
     ask<Attempts>([...path, "attempts"], {}, signal),
     ask<Frontier>([...path, "frontier"], {}, signal),
-    loadHistory(path, known?.tasks ?? [], signal),
+    loadHistory(path, known?.run.created_at === run.created_at ? known.tasks : [], signal),
   ]);
   return { run, attempts, left, ...history };
 }

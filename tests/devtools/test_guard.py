@@ -128,7 +128,7 @@ def test_every_answer_forbids_what_a_page_could_be_misused_for(client: httpx.Cli
                 assert "frame-ancestors 'none'" in policy
                 assert "unsafe" not in policy
                 assert answer.headers["x-content-type-options"] == "nosniff"
-                assert answer.headers["referrer-policy"] == "no-referrer"
+                assert answer.headers["referrer-policy"] == "same-origin"
                 assert "access-control-allow-origin" not in answer.headers
 
 

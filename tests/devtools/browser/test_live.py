@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from tests.devtools.browser.conftest import PATIENCE
-from tests.devtools.browser.stage import Stage
+from tests.devtools.browser.stage import TOKEN, Stage
 
 expect.set_options(timeout=PATIENCE)
 
@@ -18,6 +18,16 @@ def test_a_login_link_opens_the_page_on_the_runs(page: Page, stage: Stage) -> No
 
     expect(page.get_by_role("heading", name="Runs")).to_be_visible()
     expect(page.locator("[data-run=order-1]")).to_contain_text("completed")
+
+
+def test_the_form_takes_the_token(page: Page, stage: Stage) -> None:
+    page.context.clear_cookies()
+    page.goto(stage.address)
+
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Sign in").click()
+
+    expect(page.get_by_role("heading", name="Runs")).to_be_visible()
 
 
 def test_a_run_appears_and_moves_while_it_is_looked_at(page: Page, stage: Stage) -> None:
@@ -60,7 +70,7 @@ def test_after_a_restart_of_the_server_the_page_catches_up(page: Page, stage: St
     expect(page.locator("[data-live=lost]")).to_be_visible()
     stage.sell("order-meanwhile")
     stage.start_server()
-    page.context.request.post(f"{stage.address}/login", form={"token": "a-token-of-the-tests"})
+    page.context.request.post(f"{stage.address}/login", form={"token": TOKEN})
 
     expect(page.locator("[data-live=live]")).to_be_visible()
     expect(page.locator("[data-run=order-meanwhile]")).to_be_visible()
@@ -86,7 +96,7 @@ def test_a_session_that_is_over_is_opened_again_in_place(page: Page, stage: Stag
 
     page.get_by_role("link", name="Details").click()
     page.get_by_role("link", name="Neurons").click()
-    page.get_by_label("Token").fill("a-token-of-the-tests")
+    page.get_by_label("Token").fill(TOKEN)
     page.get_by_role("button", name="Sign in").click()
 
     expect(page.get_by_role("table", name="Neurons")).to_be_visible()

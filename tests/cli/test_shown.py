@@ -59,11 +59,14 @@ def test_at_a_terminal_what_begins_a_row_is_not_broken() -> None:
 
 def test_an_output_that_is_full_is_told() -> None:
     code = "import sys; from cnstra.cli.app import app; app(['graph', 'tests.graphs.network:cns'])"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment
+        )
 
     assert done.returncode == Exit.USAGE
-    assert done.stderr.startswith("cnstra: standard output cannot be written: No space left on device")
+    assert done.stderr == "cnstra: standard output cannot be written: No space left on device\n"
 
 
 def test_a_moment_is_in_utc() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -102,4 +103,5 @@ def _write(text: str) -> None:
     except BrokenPipeError:  # whoever read has read enough; typer ends the process quietly
         raise
     except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer has nowhere to go
         raise CommandError(f"standard output cannot be written: {error.strerror}") from error

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Generator, Iterator
-from typing import TextIO
+from typing import Any, TextIO
 
 import pytest
 from hypothesis import settings
@@ -38,6 +38,22 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Show a failure when it happens: a run that is cut short never reaches the summary."""
     if report.failed and os.environ.get("CI") and "PYTEST_XDIST_WORKER" not in os.environ:
         print(f"\nFAILED {report.nodeid} ({report.when})\n{report.longreprtext}", file=sys.__stdout__, flush=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Let a report hold any text: one with half a surrogate pair would end the whole run."""
+    return _encodable((yield))
+
+
+def _encodable(data: Any) -> Any:
+    if isinstance(data, str):
+        return data.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(data, dict):
+        return {_encodable(key): _encodable(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return type(data)(_encodable(one) for one in data)
+    return data
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cnstra.core.abort import AbortSignal
     from cnstra.core.cns import CNS
     from cnstra.core.neurons import Neuron
+    from cnstra.core.signals import Collateral
     from cnstra.core.stimulation import Stimulation
     from cnstra.core.subscribers import Activation, Subscriber
 
@@ -203,6 +204,11 @@ class HandlerContext(PaddedGeneric, Generic[C, G]):
     def neuron(self) -> Neuron[Any]:
         """The neuron whose handler this is."""
         return self._subscriber.neuron
+
+    @property
+    def collateral(self) -> Collateral[Any]:
+        """The collateral that its dendrite is bound to."""
+        return self._subscriber.dendrite.collateral
 
     @property
     def stimulation(self) -> Stimulation:

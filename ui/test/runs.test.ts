@@ -15,7 +15,7 @@ test("a filter comes back from the address", () => {
   const query = new URLSearchParams("status=failed&status=nonsense&neuron=a&within=3600");
   const filter = filterOf(query);
 
-  assert.deepEqual(queryOf(filter), { status: ["failed"], id: "", entry: "", neuron: "a", error: "", within: 3600 });
+  assert.deepEqual(queryOf(filter), { status: ["failed"], id: "", entry: "", neuron: "a", error: "", within: 3600, after: null, before: null });
   assert.equal(filtersIn(filter), 3);
   assert.equal(paramsOf(filter, 10_000).created_after, 6_400);
 });
@@ -27,6 +27,8 @@ test("a run that comes live is compared with the filter, and only the server kno
   assert.equal(is("status=failed&id=a&entry=x&error=E: n"), true);
   assert.equal(is("status=running"), false);
   assert.equal(is("within=2"), false);
+  assert.equal(is("after=5&before=6"), true);
+  assert.equal(is("before=5"), false);
   assert.equal(is("neuron=n"), null);
 });
 

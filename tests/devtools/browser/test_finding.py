@@ -40,6 +40,33 @@ def test_runs_are_found_by_the_neuron_that_they_reached(page: Page, stage: Stage
     expect(page.locator("[data-run=order-1]")).to_be_visible()
 
 
+def test_runs_are_found_by_when_they_were_started(page: Page, stage: Stage) -> None:
+    stage.sell("order-1")
+    page.goto(stage.address)
+    expect(page.locator("[data-run=order-1]")).to_be_visible()
+
+    page.get_by_label("Started").select_option("between …")
+    page.get_by_label("Until").fill("2020-01-01T00:00")
+    page.get_by_label("Until").blur()
+    expect(page.get_by_text("No run is like that")).to_be_visible()
+    page.get_by_label("Until").fill("2120-01-01T00:00")
+    page.get_by_label("Until").blur()
+
+    expect(page.locator("[data-run=order-1]")).to_be_visible()
+
+
+def test_many_attempts_are_chosen_from_a_list(page: Page, stage: Stage) -> None:
+    stage.sell("order-1", "refuse")
+    for _ in range(5):
+        stage.retry("order-1")
+    page.goto(f"{stage.address}/#/runs/order-1")
+
+    page.get_by_label("Attempt").select_option("#4 failed")
+
+    expect(page.locator("[data-task='4.1']")).to_be_visible()
+    expect(page.locator("[data-task^='5.']")).to_have_count(0)
+
+
 def test_filters_that_nothing_passes_can_be_cleared(page: Page, stage: Stage) -> None:
     stage.sell("order-1")
     page.goto(f"{stage.address}/#/runs?status=aborted")

@@ -21,6 +21,8 @@ import { Timeline } from "../run/timeline";
 import { RunTable } from "./runs_view";
 
 const VIEWS = ["timeline", "graph", "tasks", "details", "lineage"] as const;
+/** More attempts are chosen from a list. */
+const MANY_ATTEMPTS = 5;
 type ViewName = (typeof VIEWS)[number];
 
 export function RunView({ runRef }: { runRef: string }) {
@@ -153,7 +155,8 @@ function Choices({ story }: { story: Story }) {
           </a>
         ))}
       </nav>
-      {story.attempts.length > 1 && (
+      {story.attempts.length > MANY_ATTEMPTS && <AttemptChoice story={story} attempt={attempt} />}
+      {story.attempts.length > 1 && story.attempts.length <= MANY_ATTEMPTS && (
         <nav class="tabs attempts" aria-label="Attempts">
           <a href={changed(place.value, { attempt: null })} aria-current={attempt === null ? "page" : undefined}>
             All
@@ -171,6 +174,22 @@ function Choices({ story }: { story: Story }) {
         </nav>
       )}
     </div>
+  );
+}
+
+function AttemptChoice({ story, attempt }: { story: Story; attempt: string | null }) {
+  return (
+    <label class="attempt-choice">
+      <span>Attempt</span>
+      <select value={attempt ?? ""} onChange={(event) => adjust({ attempt: event.currentTarget.value })}>
+        <option value="">all {story.attempts.length}</option>
+        {story.attempts.toReversed().map((one) => (
+          <option key={one.attempt_number} value={String(one.attempt_number)}>
+            #{one.attempt_number} {one.status}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 

@@ -7,7 +7,7 @@ import { useFetched } from "../api/fetched";
 import type { Collaterals, Graph, Health, Run, RunCounts, RunPage, RunStatus } from "../api/types";
 import { href } from "../logic/address";
 import { filterOf, filtersIn, matches, paramsOf, queryOf, STATUSES, type RunFilter } from "../logic/filter";
-import { count, counted } from "../logic/format";
+import { count, counted, moment } from "../logic/format";
 import { Icon } from "../parts/icons";
 import { adjust, go, place } from "../parts/place";
 import { Ago, Empty, Lasting, StatusPill, Trouble, Waiting } from "../parts/shown";
@@ -89,19 +89,7 @@ function FilterBar({ filter }: { filter: RunFilter }) {
         <TextFilter name="entry" label="Entry" value={filter.entry} onValue={text("entry")} options={entries} />
         <TextFilter name="neuron" label="Neuron" value={filter.neuron} onValue={text("neuron")} options={graph?.neurons.map((one) => one.name) ?? []} />
         <TextFilter name="error" label="Error contains" value={filter.error} onValue={text("error")} />
-        <label class="field">
-          <span>Started within</span>
-          <select
-            value={String(filter.within)}
-            onChange={(event) => setFilter({ ...filter, within: Number(event.currentTarget.value) })}
-          >
-            {WINDOWS.map(([seconds, label]) => (
-              <option key={seconds} value={String(seconds)}>
-                {seconds === 0 ? label : `the last ${label}`}
-              </option>
-            ))}
-          </select>
-        </label>
+        <TimeFilter filter={filter} />
         {active > 0 && (
           <button type="button" class="quiet clear" onClick={() => go(href(["runs"]))}>
             <Icon name="close" /> Clear
@@ -109,6 +97,52 @@ function FilterBar({ filter }: { filter: RunFilter }) {
         )}
       </div>
     </form>
+  );
+}
+
+const BETWEEN = -1;
+
+function TimeFilter({ filter }: { filter: RunFilter }) {
+  const [isBetween, setBetween] = useState(filter.after > 0 || filter.before > 0);
+  const isShown = isBetween || filter.after > 0 || filter.before > 0;
+  const choose = (value: number) => {
+    setBetween(value === BETWEEN);
+    if (value !== BETWEEN) setFilter({ ...filter, within: value, after: 0, before: 0 });
+    else setFilter({ ...filter, within: 0 });
+  };
+  return (
+    <>
+      <label class="field">
+        <span>Started</span>
+        <select value={String(isShown ? BETWEEN : filter.within)} onChange={(event) => choose(Number(event.currentTarget.value))}>
+          {WINDOWS.map(([seconds, label]) => (
+            <option key={seconds} value={String(seconds)}>
+              {seconds === 0 ? label : `within the last ${label}`}
+            </option>
+          ))}
+          <option value={String(BETWEEN)}>between …</option>
+        </select>
+      </label>
+      {isShown && (
+        <>
+          <Moment label="From" at={filter.after} onMoment={(after) => setFilter({ ...filter, within: 0, after })} />
+          <Moment label="Until" at={filter.before} onMoment={(before) => setFilter({ ...filter, within: 0, before })} />
+        </>
+      )}
+    </>
+  );
+}
+
+function Moment({ label, at, onMoment }: { label: string; at: number; onMoment: (at: number) => void }) {
+  return (
+    <label class={`field ${at ? "is-set" : ""}`}>
+      <span>{label}</span>
+      <input
+        type="datetime-local"
+        value={at ? moment(at).replace(" ", "T").slice(0, 16) : ""}
+        onChange={(event) => onMoment((new Date(event.currentTarget.value).getTime() || 0) / 1000)}
+      />
+    </label>
   );
 }
 
@@ -163,10 +197,11 @@ function RunList({ filter, cursor }: { filter: RunFilter; cursor: string | null 
   const page = useFetched(`runs?${key}`, async (signal) => firstIfStale(filter, cursor, signal));
   const runs = useLiveRuns(page.data, filter, cursor === null, page.reload);
   if (page.error && page.data === null) return <Trouble error={page.error} retry={page.reload} />;
-  if (runs === null) return <Waiting what="runs" />;
+  // The runs of the filter before are there until those of the new one have come.
+  if (runs === null || (runs.length === 0 && page.data === null)) return <Waiting what="runs" />;
   return (
     <>
-      {runs.length === 0 ? <NoRuns filter={filter} page={page.data!} /> : <RunTable runs={runs} />}
+      {page.data && runs.length === 0 ? <NoRuns filter={filter} page={page.data} /> : <RunTable runs={runs} isBusy={page.data === null} />}
       <nav class="pages" aria-label="Pages">
         {cursor !== null && <a href={href(["runs"], queryOf(filter))}>Newest</a>}
         {page.data?.cursor && (
@@ -196,7 +231,9 @@ function useLiveRuns(page: RunPage | null, filter: RunFilter, isFirst: boolean, 
   const [runs, setRuns] = useState<readonly Run[] | null>(null);
   const current = useRef({ filter, isFirst });
   current.current = { filter, isFirst };
-  useEffect(() => setRuns(page?.runs ?? null), [page]);
+  useEffect(() => {
+    if (page) setRuns(page.runs);
+  }, [page]);
   useEffect(() => {
     let timer = 0;
     const soon = () => {
@@ -242,10 +279,10 @@ function NoRuns({ filter, page }: { filter: RunFilter; page: RunPage }) {
   );
 }
 
-export function RunTable({ runs, label = "Runs" }: { runs: readonly Run[]; label?: string }) {
+export function RunTable({ runs, label = "Runs", isBusy = false }: { runs: readonly Run[]; label?: string; isBusy?: boolean }) {
   return (
     <div class="card table-card">
-      <table class="runs" aria-label={label}>
+      <table class="runs" aria-label={label} aria-busy={isBusy}>
         <thead>
           <tr>
             <th scope="col">Status</th>

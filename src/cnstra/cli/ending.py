@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from enum import IntEnum
+from functools import partial
 from typing import Any, TypeVar
 
 from cnstra.errors import CNSError, StoreError
 
-__all__ = ["CommandError", "Exit", "run"]
+__all__ = ["CommandError", "Exit", "finish", "run"]
 
 T = TypeVar("T")
 
@@ -43,8 +44,13 @@ class CommandError(Exception):
 
 def run(work: Coroutine[Any, Any, Exit]) -> None:
     """Run a command to its end, and leave the process with its exit code."""
+    finish(partial(asyncio.run, work))
+
+
+def finish(work: Callable[[], Exit]) -> None:
+    """Do what a command does, and leave the process with its exit code."""
     try:
-        code = asyncio.run(work)
+        code = work()
     except CommandError as error:
         code = _tell(str(error), error.code)
     except StoreError as error:

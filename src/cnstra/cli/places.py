@@ -20,7 +20,7 @@ from cnstra.persist.ports import Store
 from cnstra.persist.registry import CNSPersistOptionsRegistry
 from cnstra.stores import open_store
 
-__all__ = ["DirOption", "JsonOption", "Place", "RunnerOption", "ScopeOption", "StoreOption"]
+__all__ = ["DirOption", "JsonOption", "Place", "RunnerOption", "ScopeOption", "Shown", "StoreOption"]
 
 StoreOption: TypeAlias = Annotated[
     str | None,
@@ -38,6 +38,16 @@ JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.
 
 _ENVIRONMENT: Final = "CNSTRA_STORE"
 _SQLITE: Final = "sqlite:///"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A store that is not open, and the runner of its application, if one is named."""
+
+    store: Store
+    scope: str
+    runner: DurableRunner | None = None
 
 
 @final
@@ -98,6 +108,18 @@ class Place:
             raise CommandError("this needs the graph of the application: say --runner MODULE:RUNNER")
         async with await self._observer() as runner:
             yield runner
+
+    async def shown(self) -> Shown:
+        """Return what somebody else may open and show.
+
+        Raises:
+            CommandError: If no store is named, or there is none.
+        """
+        if self.runner is None:
+            return Shown(*await self._store())
+        found = await load_runner(self.runner, self.directory.resolve())
+        store = found.store if self.store is None else _named(self.store)
+        return Shown(store, found.scope if self.scope is None else self.scope, found)
 
     async def label(self) -> str:
         """Return the name of the store, without secrets.

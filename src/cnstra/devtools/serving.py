@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import signal
 import socket
 import sys
 import threading
@@ -113,8 +114,21 @@ def run(source: Source, *, host: str = "127.0.0.1", port: int = DEFAULT_PORT, **
     """
     tools, listening, address = _prepared(source, host, port, options)
     _announce(address)
-    with suppress(KeyboardInterrupt):  # the server has stopped in good order by then
+    with _told_to_stop(), suppress(KeyboardInterrupt):  # the server has stopped in good order by then
         _Server(_config(tools), tools).run([listening])
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[None]:
+    """Have SIGTERM do what SIGINT does: the server raises both once more when it has stopped."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @final

@@ -1,0 +1,68 @@
+"""``cnstra devtools``: the runs of a store in a browser, also when their application is dead."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from cnstra.cli.ending import CommandError, Exit, finish
+from cnstra.cli.places import DirOption, Place, RunnerOption, ScopeOption, StoreOption
+
+if TYPE_CHECKING:
+    from cnstra.devtools.app import Options
+
+__all__ = ["command"]
+
+_TOKEN: Final = "CNSTRA_DEVTOOLS_TOKEN"  # noqa: S105 - the name of a variable; in an argument all could read it
+
+
+def command(
+    *,
+    store: StoreOption = None,
+    runner: RunnerOption = None,
+    scope: ScopeOption = None,
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes a free one.")] = 8181,
+    known_as: Annotated[
+        list[str] | None, typer.Option("--known-as", metavar="HOST", help="A name that the server goes by, besides.")
+    ] = None,
+    redact: Annotated[
+        str | None, typer.Option("--redact", metavar="PATTERN", help="Show no value of a key in which this is found.")
+    ] = None,
+    directory: DirOption = Path(),
+) -> None:
+    """Show the runs of a store in a browser, until SIGTERM or SIGINT (Ctrl-C).
+
+    A login link is printed on standard error. With a runner the graph is that of the application, and else what recent
+    runs show of it. The token that opens the door is made anew, unless CNSTRA_DEVTOOLS_TOKEN has one; an address that
+    others can reach needs one.
+    """
+    options: Options = {"hosts": known_as or ()}
+    if redact is not None:
+        options["redact_keys"] = redact
+    if token := os.environ.get(_TOKEN):
+        options["token"] = token
+    finish(partial(_serve, Place(store, runner, scope, directory), host, port, options))
+
+
+def _serve(place: Place, host: str, port: int, options: Options) -> Exit:
+    try:
+        from cnstra.devtools import run  # noqa: PLC0415 - its server is an extra
+    except ImportError as error:
+        raise CommandError(str(error)) from error
+    shown = asyncio.run(place.shown())
+    options["scope"] = shown.scope
+    if shown.runner is not None:
+        options["cns"], options["registry"] = shown.runner.cns, shown.runner.registry
+    try:
+        run(shown.store, host=host, port=port, **options)
+    except OSError as error:
+        raise CommandError(
+            f"DevTools cannot listen on {host}:{port}: {error.strerror or error}; --port 0 takes a free port"
+        ) from error
+    return Exit.DONE

@@ -52,7 +52,9 @@ def test_delay_priority_and_queue_are_those_of_the_call(project: Path, url: str)
 
 
 async def test_a_run_goes_to_the_store_of_the_runner(project: Path) -> None:
-    done = call(project, "enqueue", "app:runner", "started", '"ab"', "--id", "a", "--priority", "3", "--json")
+    done = call(
+        project, "enqueue", "app:runner", "started", '"ab"', "--id", "a", "--priority", "3", "--key", "bank", "--json"
+    )
     async with app.runner_of(project / "runs.db", max_active_runs=0) as observer:
         info = await observer.get("a")
 
@@ -60,7 +62,7 @@ async def test_a_run_goes_to_the_store_of_the_runner(project: Path) -> None:
     assert json.loads(done.stdout)["id"] == "a"
     assert "SQLite" in json.loads(done.stdout)["store"]
     assert info is not None
-    assert (info.status, info.entry[0].payload) == ("pending", "ab")
+    assert (info.status, info.entry[0].payload, info.key) == ("pending", "ab", "bank")
 
 
 async def test_a_run_goes_to_another_store(project: Path) -> None:
@@ -113,6 +115,7 @@ async def test_the_payload_may_come_from_a_file_or_from_standard_input(project: 
             "app:registry is a registry; to put a run into a store, name a runner",
         ),
         (("started", '"a"', "--store", "memory://", "--broker", NOWHERE), "say --broker or --store, not both"),
+        (("started", '"a"', "--broker", NOWHERE, "--key", "bank"), "--key goes with a store"),
         (("started", '"a"', "--broker", "redis://127.0.0.1:1"), "begins with the adapter's name"),
         (("started", '"a"', "--broker", NOWHERE, "--id", "a:b"), "the job_id 'a:b' has a colon"),
     ],

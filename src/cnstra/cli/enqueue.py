@@ -30,6 +30,7 @@ class Wish:
     job_id: str | None
     delay: float
     priority: int | None
+    key: str | None
     broker: str | None
     queue: str | None
     store: str | None
@@ -63,6 +64,7 @@ def command(
     priority: Annotated[
         int | None, typer.Option(help="Among what waits: in a store the highest goes first; a broker has its own way.")
     ] = None,
+    key: Annotated[str | None, typer.Option(help="What the run is limited by, in a store: a customer, say.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Say what was done as JSON.")] = False,
     directory: Annotated[Path, typer.Option("--dir", help="Where to look for the module first.")] = Path(),
 ) -> None:
@@ -73,13 +75,15 @@ def command(
     Exits with 0 if it is enqueued, with 1 if the store has a run of this id already, and with 4 if the broker has not
     taken it.
     """
-    wish = Wish(job_id, delay, priority, broker, queue, store)
+    wish = Wish(job_id, delay, priority, key, broker, queue, store)
     run(_enqueue(target, directory.resolve(), collateral, payload, wish, as_json=as_json))
 
 
 async def _enqueue(target: str, directory: Path, collateral: str, payload: str, wish: Wish, *, as_json: bool) -> Exit:
     if wish.broker is not None and wish.store is not None:
         raise CommandError("a job goes to a broker or to a store; say --broker or --store, not both")
+    if wish.broker is not None and wish.key is not None:
+        raise CommandError("a broker limits in its own way; --key goes with a store")
     found = await load_registry(target, directory)
     registry = found.registry if isinstance(found, DurableRunner) else found
     signal = _signal(registry, collateral, payload)
@@ -117,6 +121,7 @@ async def _to_store(runner: DurableRunner, signal: Signal[Any], wish: Wish) -> t
                 stimulation_id=wish.job_id,
                 delay=wish.delay or None,
                 priority=wish.priority or 0,
+                key=wish.key,
                 on_conflict="raise",
             )
         except RunExists as error:

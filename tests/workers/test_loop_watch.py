@@ -108,6 +108,19 @@ def test_a_watch_ends_with_its_event_loop() -> None:
         time.sleep(0.001)
 
 
+def test_a_watch_ends_with_an_event_loop_that_was_closed_before_it_could_answer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    loop = asyncio.new_event_loop()
+    watch = LoopWatch(0.004)
+    watch._answered.clear()
+
+    loop.close()
+    watch._watch(loop, threading.get_ident())
+
+    assert caplog.text == ""
+
+
 def test_a_threshold_is_a_time() -> None:
     with pytest.raises(GraphError):
         LoopWatch(0.0)

@@ -70,6 +70,8 @@ class LoopWatch:
                 if not self._ask(loop):
                     return
                 continue
+            if loop.is_closed():  # it was asked at its very end
+                return
             blocked = time.monotonic() - self._asked_at
             if blocked < self._threshold:
                 continue

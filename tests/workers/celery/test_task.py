@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 from celery import Celery
 from celery.contrib.testing.worker import start_worker
+from celery.signals import worker_shutdown
 
 from cnstra import DurableRunner, StoreError
 from cnstra.workers import RetryPolicy, StimulationJob
@@ -42,8 +43,9 @@ def runner_of(tmp_path: Path) -> Callable[[Graph], DurableRunner]:
 
 @contextmanager
 def worker(app: Celery, pool: str = "solo") -> Iterator[None]:
-    with start_worker(app, pool=pool, concurrency=2, perform_ping_check=False, shutdown_timeout=60):
+    with start_worker(app, pool=pool, concurrency=2, perform_ping_check=False, shutdown_timeout=60) as one:
         yield
+    worker_shutdown.send(sender=one)  # as a worker does that is no test's
 
 
 RunnerOf = Callable[[Graph], DurableRunner]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -46,6 +47,17 @@ def worker(app: Celery, pool: str = "solo") -> Iterator[None]:
     with start_worker(app, pool=pool, concurrency=2, perform_ping_check=False, shutdown_timeout=60) as one:
         yield
     worker_shutdown.send(sender=one)  # as a worker does that is no test's
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Undo what Celery's worker does to the logs of its process."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
+    logging.captureWarnings(capture=False)
 
 
 RunnerOf = Callable[[Graph], DurableRunner]

@@ -78,12 +78,12 @@ class Place:
             CommandError: If no store is named, or there is none.
             StoreError: If it cannot be used.
         """
-        store, scope = await self._store(new=new)
-        await store.open()
+        found = await self.shown(new=new)
+        await found.store.open()
         try:
-            yield store, scope
+            yield found.store, found.scope
         finally:
-            await store.close()
+            await found.store.close()
 
     @asynccontextmanager
     async def acting(self) -> AsyncIterator[DurableRunner]:
@@ -109,17 +109,26 @@ class Place:
         async with await self._observer() as runner:
             yield runner
 
-    async def shown(self) -> Shown:
+    async def shown(self, *, new: bool = False) -> Shown:
         """Return what somebody else may open and show.
+
+        Args:
+            new: Let the store come to be, if it is a file that is not there.
 
         Raises:
             CommandError: If no store is named, or there is none.
         """
-        if self.runner is None:
-            return Shown(*await self._store())
-        found = await load_runner(self.runner, self.directory.resolve())
-        store = found.store if self.store is None else _named(self.store)
-        return Shown(store, found.scope if self.scope is None else self.scope, found)
+        if self.runner is not None:
+            found = await load_runner(self.runner, self.directory.resolve())
+            store = found.store if self.store is None else _named(self.store, new=new)
+            return Shown(store, found.scope if self.scope is None else self.scope, found)
+        url = self.store or os.environ.get(_ENVIRONMENT)
+        if not url:
+            raise CommandError(
+                f"which store? say --store URL, set {_ENVIRONMENT}, or say --runner MODULE:RUNNER; "
+                "an address is such as sqlite:///runs.db or postgresql://host/database"
+            )
+        return Shown(_named(url, new=new), self.scope or "")
 
     async def label(self) -> str:
         """Return the name of the store, without secrets.
@@ -127,34 +136,22 @@ class Place:
         Raises:
             CommandError: If no store is named, or there is none.
         """
-        store, scope = await self._store()
-        return f"{store.label}, scope {scope!r}" if scope else store.label
+        found = await self.shown()
+        return f"{found.store.label}, scope {found.scope!r}" if found.scope else found.store.label
 
     async def _observer(self) -> DurableRunner:
         if self.runner is not None:
             found = await load_runner(self.runner, self.directory.resolve())
             if self.scope in (None, found.scope):
                 return found.observer(None if self.store is None else _named(self.store))
-            return _observer_of(found.cns, found.registry, await self._store())
-        return _observer_of(CNS([]), CNSPersistOptionsRegistry(), await self._store())
-
-    async def _store(self, *, new: bool = False) -> tuple[Store, str]:
-        if self.runner is not None:
-            found = await load_runner(self.runner, self.directory.resolve())
-            store = found.store if self.store is None else _named(self.store, new=new)
-            return store, found.scope if self.scope is None else self.scope
-        url = self.store or os.environ.get(_ENVIRONMENT)
-        if not url:
-            raise CommandError(
-                f"which store? say --store URL, set {_ENVIRONMENT}, or say --runner MODULE:RUNNER; "
-                "an address is such as sqlite:///runs.db or postgresql://host/database"
-            )
-        return _named(url, new=new), self.scope or ""
+            return _observer_of(found.cns, found.registry, await self.shown())
+        return _observer_of(CNS([]), CNSPersistOptionsRegistry(), await self.shown())
 
 
-def _observer_of(cns: CNS[None], registry: CNSPersistOptionsRegistry, place: tuple[Store, str]) -> DurableRunner:
-    store, scope = place
-    return DurableRunner(cns, registry, store, scope=scope, max_active_runs=0, retention=None, handle_sigterm=False)
+def _observer_of(cns: CNS[None], registry: CNSPersistOptionsRegistry, place: Shown) -> DurableRunner:
+    return DurableRunner(
+        cns, registry, place.store, scope=place.scope, max_active_runs=0, retention=None, handle_sigterm=False
+    )
 
 
 def _named(url: str, *, new: bool = False) -> Store:

@@ -1,16 +1,12 @@
 """The NATS of the tests keeps its port and its streams, and dies with the process that has started it."""
 
-import shutil
-import signal
-import subprocess
 import sys
-import time
 
 import nats
 import pytest
 
 from tests.servers.nats import find_nats, nats_server
-from tests.servers.test_servers import ROOT, lives
+from tests.servers.orphaning import die_with_their_parent
 
 STARTS_A_SERVER = """
 import sys
@@ -42,18 +38,4 @@ async def test_a_server_keeps_its_port_and_what_was_acknowledged() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
 @pytest.mark.skipif(find_nats() is None, reason="there is no NATS to start")
 def test_a_server_dies_with_a_process_that_is_killed() -> None:
-    parent = subprocess.Popen(
-        [sys.executable, "-c", STARTS_A_SERVER], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert parent.stdout is not None
-    assert parent.stdin is not None
-    server, place = parent.stdout.readline().split()
-
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
-
-    while lives(int(server)):
-        time.sleep(0.01)
-    shutil.rmtree(place)  # the next tests would do that only in an hour
-    parent.stdin.close()
-    parent.stdout.close()
+    assert die_with_their_parent(STARTS_A_SERVER)

@@ -1,20 +1,14 @@
 from __future__ import annotations
 
-import shutil
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from kombu import Connection
 
 from tests.servers import rabbitmq
+from tests.servers.orphaning import die_with_their_parent
 from tests.servers.rabbitmq import RabbitServer, find_rabbitmq, rabbitmq_server, some_rabbitmq
-from tests.servers.test_servers import lives
-
-ROOT = Path(__file__).parents[2]
 
 STARTS_A_SERVER = """
 import sys
@@ -61,21 +55,7 @@ def test_a_server_that_stands_still_answers_once_it_goes_on() -> None:
 @is_there
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
 def test_a_server_and_its_registry_die_with_a_process_that_is_killed() -> None:
-    parent = subprocess.Popen(
-        [sys.executable, "-c", STARTS_A_SERVER], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert parent.stdout is not None
-    assert parent.stdin is not None
-    server, registry, place = parent.stdout.readline().split()
-
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
-
-    while lives(int(server)) or lives(int(registry)):
-        time.sleep(0.01)
-    shutil.rmtree(place)  # the next tests would do that only in an hour
-    parent.stdin.close()
-    parent.stdout.close()
+    assert die_with_their_parent(STARTS_A_SERVER)
 
 
 def test_the_server_of_the_environment_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

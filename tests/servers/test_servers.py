@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,10 +11,9 @@ import psycopg
 import pytest
 
 from tests.servers import postgres, processes
+from tests.servers.orphaning import die_with_their_parent
 from tests.servers.postgres import postgres_server
 from tests.servers.processes import ServerFailed, directory, find_in_wheel, missing, start, stop, wait_until
-
-ROOT = Path(__file__).parents[2]
 
 STARTS_A_SERVER = """
 import sys
@@ -27,31 +24,10 @@ with postgres_server() as server:
 """
 
 
-def lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
 @pytest.mark.skipif(postgres.find_postgres() is None, reason="there is no Postgres to start")
 def test_a_server_dies_with_a_process_that_is_killed() -> None:
-    parent = subprocess.Popen(
-        [sys.executable, "-c", STARTS_A_SERVER], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert parent.stdout is not None
-    assert parent.stdin is not None
-    server, place = parent.stdout.readline().split()
-
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
-
-    while lives(int(server)):
-        time.sleep(0.01)
-    shutil.rmtree(place)  # the next tests would do that only in an hour
-    parent.stdin.close()
-    parent.stdout.close()
+    assert die_with_their_parent(STARTS_A_SERVER)
 
 
 @pytest.mark.skipif(postgres.find_postgres() is None, reason="there is no Postgres to start")

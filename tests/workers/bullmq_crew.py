@@ -67,19 +67,6 @@ async def stop(process: Process) -> int:
     return await process.wait()
 
 
-def run_again(log: list[str]) -> list[str]:
-    """Return the hops that ran although they were committed: those that ran after one that follows from them."""
-    reached_by: dict[str, int] = {}
-    again = []
-    for entry in log:
-        item, name, _ = entry.split()
-        number = int(name[1:])
-        if number < reached_by.get(item, 0):
-            again.append(entry)
-        reached_by[item] = max(number, reached_by.get(item, 0))
-    return again
-
-
 def starts_of(log: list[str]) -> Counter[tuple[str, str]]:
     """Return how often each neuron has started with each item."""
     return Counter((item, name) for item, name, _ in (entry.split() for entry in log))

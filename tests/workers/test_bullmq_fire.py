@@ -17,7 +17,8 @@ from tests.fire.scale import SCALE, Scale
 from tests.servers.postgres import PostgresServer, postgres_server
 from tests.servers.redis import RedisServer, redis_server, redis_url
 from tests.workers.bullmq_board import Board, new_board, until
-from tests.workers.bullmq_crew import Crew, crew_on, reached, run_again, starts_of, stop
+from tests.workers.bullmq_crew import Crew, crew_on, reached, starts_of, stop
+from tests.workers.hops import run_again
 from tests.workers.working import NEURONS
 
 SOAKS = Scale() != SCALE

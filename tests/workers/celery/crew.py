@@ -187,16 +187,3 @@ def lives(pid: int) -> bool:
 def kill_process(pid: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-
-
-def run_again(log: list[str]) -> list[str]:
-    """Return the hops that ran although they were committed: those that ran after one that follows from them."""
-    reached_by: dict[str, int] = {}
-    again = []
-    for entry in log:
-        item, name, _ = entry.split()
-        number = int(name[1:])
-        if number < reached_by.get(item, 0):
-            again.append(entry)
-        reached_by[item] = max(number, reached_by.get(item, 0))
-    return again

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.fire.scale import SCALE
-from tests.workers.celery.crew import PATIENCE, Crew, Started, kill_process, new_crew, processes_of, run_again
+from tests.workers.celery.crew import PATIENCE, Crew, Started, kill_process, new_crew, processes_of
+from tests.workers.hops import run_again
 from tests.workers.working import NEURONS
 
 IS_SOAK = os.environ.get("CNSTRA_SOAK", "0") not in {"", "0"}

@@ -9,7 +9,8 @@ import pytest
 
 from tests.servers.rabbitmq import RabbitServer, rabbitmq_server
 from tests.servers.redis import RedisServer, redis_server
-from tests.workers.celery.crew import new_crew, run_again
+from tests.workers.celery.crew import new_crew
+from tests.workers.hops import run_again
 
 JOBS = 40
 RESTORING = {

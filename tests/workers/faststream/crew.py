@@ -115,16 +115,3 @@ async def reached(crew: Crew, process: Process) -> None:
     """Wait until a handler hangs."""
     assert process.stdout is not None
     assert await process.stdout.readline() == b"reached\n", crew.errors
-
-
-def run_again(log: Sequence[str]) -> list[str]:
-    """Return the hops that ran although they were committed: those that ran after one that follows from them."""
-    reached_by: dict[str, int] = {}
-    again = []
-    for entry in log:
-        item, name, _ = entry.split()
-        number = int(name[1:])
-        if number < reached_by.get(item, 0):
-            again.append(entry)
-        reached_by[item] = max(number, reached_by.get(item, 0))
-    return again

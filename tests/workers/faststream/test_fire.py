@@ -14,7 +14,8 @@ import pytest
 from tests.durable.graphs import line, pass_on
 from tests.workers.faststream.boards import Board, job, until
 from tests.workers.faststream.conftest import BOARDS, board_of, server_of
-from tests.workers.faststream.crew import ACK_WAIT, Crew, crew_on, run_again
+from tests.workers.faststream.crew import ACK_WAIT, Crew, crew_on
+from tests.workers.hops import run_again
 from tests.workers.working import NEURONS
 
 SOAKS = os.environ.get("CNSTRA_SOAK", "0") not in {"", "0"}

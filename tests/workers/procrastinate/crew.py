@@ -65,16 +65,3 @@ async def stop(process: Process) -> int:
     """Ask a worker to stop, and return the status with which it does."""
     process.terminate()
     return await process.wait()
-
-
-def run_again(log: list[str]) -> list[str]:
-    """Return the hops that ran although they were committed: those that ran after one that follows from them."""
-    reached_by: dict[str, int] = {}
-    again = []
-    for entry in log:
-        item, name, _ = entry.split()
-        number = int(name[1:])
-        if number < reached_by.get(item, 0):
-            again.append(entry)
-        reached_by[item] = max(number, reached_by.get(item, 0))
-    return again

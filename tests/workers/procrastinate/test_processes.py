@@ -12,8 +12,9 @@ import pytest
 
 from tests.fire.scale import SCALE, Scale
 from tests.servers.postgres import postgres_server
+from tests.workers.hops import run_again
 from tests.workers.procrastinate.board import Board, make_tables, new_board, until
-from tests.workers.procrastinate.crew import TIMEOUT, Crew, reached, run_again, stop
+from tests.workers.procrastinate.crew import TIMEOUT, Crew, reached, stop
 from tests.workers.working import NEURONS
 
 SOAKS = Scale() != SCALE

@@ -116,6 +116,25 @@ def test_a_schedule_that_makes_no_sense_is_refused(store: Store) -> None:
     assert [one.name for one in runner.schedules] == ["a"]
 
 
+@pytest.mark.parametrize(
+    "option",
+    [{"priority": "high"}, {"key": ""}, {"retry": 7}, {"durability": "never"}, {"volume": "loud"}],
+    ids=lambda option: next(iter(option)),
+)
+@pytest.mark.parametrize("is_made", [False, True])
+def test_what_its_runs_could_not_be_enqueued_with_is_refused_when_it_is_declared(
+    store: Store, option: dict[str, Any], *, is_made: bool
+) -> None:
+    graph = line(pass_on)
+    runner = DurableRunner(graph.cns, graph.registry, store)
+    signal: Any = (lambda _: graph.signal(1)) if is_made else graph.signal(1)
+
+    with pytest.raises(GraphError):
+        runner.schedule("a", signal=signal, every=5.0, **option)
+
+    assert runner.schedules == ()
+
+
 async def test_a_schedule_is_declared_before_the_runner_is_opened(store: Store) -> None:
     graph = line(pass_on)
 

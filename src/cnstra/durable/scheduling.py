@@ -95,16 +95,17 @@ class ScheduledRuns(CopiedRuns):
             raise GraphError(f"schedule {name!r} has no signal")
         if any(one.name == checked_id(name) for one in self._schedules):
             raise GraphError(f"there is a schedule {name!r} already")
-        if not callable(signal):
-            self._admission.entry(signal)
         options: dict[str, Any] = {
             "priority": priority,
             "key": key,
             "retry": retry,
             "durability": durability,
             "volume": volume,
+            "metadata": metadata,
         }
-        options["metadata"] = metadata
+        waiting = self._waiting_run(**options)
+        if not callable(signal):
+            waiting(self._admission.entry(signal), name)
         instants = timetable(cron, every, timezone)
         self._schedules.append(Schedule(name, instants, signal, missed, options))
 

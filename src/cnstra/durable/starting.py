@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from cnstra.core.options import StimulationOptions
-from cnstra.durable.admission import Admission
+from cnstra.durable.admission import Admission, Entry
 from cnstra.durable.arguments import Moment, checked_id, moment, one_of, seconds, whole
 from cnstra.durable.changing import HeldRuns
 from cnstra.durable.identity import new_stimulation_id
@@ -179,37 +179,56 @@ class NewRuns(HeldRuns):
         """
         self._worker.require_open()
         one_of(on_conflict, Literal["return", "raise"], "on_conflict")
-        entry = self._admission.entry(signal)
-        options = self._options(
+        waiting = self._waiting_run(
+            priority=priority,
+            key=key,
+            retry=retry,
             durability=durability,
+            volume=volume,
             concurrency=concurrency,
             max_neuron_hops=max_neuron_hops,
             modality=modality,
             afferent_path=afferent_path,
             metadata=metadata,
         )
-        policy = self._policy if retry is None else _policy(retry or None)
-        if policy is not None:
-            options = replace(options, retry=policy_data(policy))
-        new = replace(
-            self._admission.new_run(entry, id_of(stimulation_id), options, self._volume_of(volume)),
-            priority=whole(priority, "priority", *_PRIORITIES),
-            due_at=self._due_at(run_at, delay),
-            limit_key=_checked_key(key),
-        )
+        new = replace(waiting(self._admission.entry(signal), id_of(stimulation_id)), due_at=self._due_at(run_at, delay))
         if await self.store.admit(new, None) is None:
             return await self._existing(new.stimulation_id, on_conflict)
         self._worker.poke()
         return self._worker.outcomes.handle(new.stimulation_id, 0)
 
+    def _waiting_run(
+        self,
+        *,
+        priority: int,
+        key: str | None,
+        retry: RetryPolicy | Literal[False] | None,
+        volume: Volume | None,
+        **others: Any,
+    ) -> Callable[[Entry, str], NewRun]:
+        """Check the options of a run that is enqueued; return what makes it of its entry and its id."""
+        options = self._options(**others)
+        policy = self._policy if retry is None else _policy(retry or None)
+        if policy is not None:
+            options = replace(options, retry=policy_data(policy))
+        if key is not None:
+            check_key(key)
+        chosen, rank = self._volume_of(volume), whole(priority, "priority", *_PRIORITIES)
+
+        def make(entry: Entry, stimulation_id: str) -> NewRun:
+            new = self._admission.new_run(entry, stimulation_id, options, chosen)
+            return replace(new, priority=rank, limit_key=key)
+
+        return make
+
     def _options(
         self,
         *,
         durability: Durability | None,
-        concurrency: int | None,
-        max_neuron_hops: int | None,
-        modality: Modality | None,
-        afferent_path: AfferentPath | None,
+        concurrency: int | None = None,
+        max_neuron_hops: int | None = None,
+        modality: Modality | None = None,
+        afferent_path: AfferentPath | None = None,
         metadata: Mapping[str, Any] | None,
     ) -> RunOptions:
         StimulationOptions(  # which refuses what makes no sense
@@ -256,12 +275,6 @@ class NewRuns(HeldRuns):
                 if info.status in {"failed", "aborted"}:
                     raise
         return self._worker.outcomes.handle(stimulation_id, info.attempt_number)
-
-
-def _checked_key(key: str | None) -> str | None:
-    if key is not None:
-        check_key(key)
-    return key
 
 
 def _policy(given: RetryPolicy | None) -> RetryPolicy | None:

@@ -17,7 +17,7 @@ from cnstra.stores.sqlite.errors import BadRow
 from cnstra.stores.sqlite.limiting import Keys, note_free, note_waiting, put_keys_up
 from cnstra.stores.sqlite.lookup import find, is_held
 from cnstra.stores.sqlite.rows import span
-from cnstra.stores.sqlite.schedule import put_up
+from cnstra.stores.sqlite.schedule import WAITS_FOR, put_up
 from cnstra.stores.sqlite.states import load_state
 from cnstra.stores.sqlite.workers import living
 
@@ -172,9 +172,8 @@ def put_back(connection: sqlite3.Connection, key: int, fence: int) -> bool:
         (key,),
     )
     connection.execute(
-        "UPDATE cnstra_runs SET status = 'pending', owner = NULL, attempt_number = attempt_number - 1, "
-        "starts = starts - 1, "
-        "scheduled = CASE WHEN coalesce(due_at, 0) > ? THEN 1 WHEN limit_key IS NULL THEN 0 ELSE 2 END WHERE key = ?",
+        "UPDATE cnstra_runs SET status = 'pending', owner = NULL, attempt_number = attempt_number - 1, "  # noqa: S608
+        f"starts = starts - 1, scheduled = {WAITS_FOR} WHERE key = ?",
         (now, key),
     )
     note_waiting(connection, key)

@@ -13,6 +13,7 @@ from cnstra.stores.sqlite.changes import note_change
 from cnstra.stores.sqlite.errors import BadRow
 from cnstra.stores.sqlite.limiting import note_free, note_waiting
 from cnstra.stores.sqlite.lookup import find, is_held
+from cnstra.stores.sqlite.schedule import WAITS_FOR
 from cnstra.stores.sqlite.texts import error_text, reason_of, reason_text
 
 __all__ = ["ASKED", "abort_requests", "end_instead", "lose", "request_abort", "settle"]
@@ -66,8 +67,8 @@ def _end(connection: sqlite3.Connection, key: int, status: RunStatus, error: Err
     connection.execute("UPDATE cnstra_progress SET fence = fence + 1, updated_at = ? WHERE key = ?", (now, key))
     if status == "pending":
         connection.execute(
-            "UPDATE cnstra_runs SET status = 'pending', owner = NULL, error = ?, scheduled = CASE "
-            "WHEN coalesce(due_at, 0) > ? THEN 1 WHEN limit_key IS NULL THEN 0 ELSE 2 END WHERE key = ?",
+            f"UPDATE cnstra_runs SET status = 'pending', owner = NULL, error = ?, scheduled = {WAITS_FOR} "  # noqa: S608
+            "WHERE key = ?",
             (error_text(error), now, key),
         )
     else:

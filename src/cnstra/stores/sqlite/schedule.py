@@ -7,12 +7,14 @@ import time
 
 from cnstra.stores.sqlite.limiting import next_ready, note_waiting
 
-__all__ = ["NEXT_DUE", "NOW_DUE", "next_due", "put_up"]
+__all__ = ["NEXT_DUE", "NOW_DUE", "WAITS_FOR", "next_due", "put_up"]
 
 NOW_DUE = """
     SELECT key, limit_key IS NULL FROM cnstra_runs WHERE scope = ? AND scheduled = 1 AND due_at <= ?
     ORDER BY due_at LIMIT ?
 """
+WAITS_FOR = "CASE WHEN coalesce(due_at, 0) > ? THEN 1 WHEN limit_key IS NULL THEN 0 ELSE 2 END"
+"""What ``scheduled`` is of a run that is free at a moment: 1, it waits for its time; 2, for its key; 0, for nothing."""
 NEXT_DUE = "SELECT min(due_at) FROM cnstra_runs WHERE scope = ? AND scheduled = 1"
 
 

@@ -52,6 +52,14 @@ def test_an_address_that_others_can_reach_needs_a_token_of_its_own(url: str) -> 
     assert "token" in done.stderr
 
 
+def test_a_pattern_that_is_none_is_told_in_one_line(url: str) -> None:
+    done = invoke("devtools", "--store", url, "--redact", "[", "--port", "0")
+
+    assert done.exit_code == Exit.USAGE
+    assert done.stderr.startswith("cnstra: redact_keys is a regular expression, which '[' is not: ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     done = invoke("devtools", "--store", f"sqlite:///{tmp_path}/none.db", "--port", "0")
 

@@ -200,6 +200,11 @@ async def test_a_database_that_cannot_be_reached_is_a_broker_that_cannot(name: s
     assert raised.value.code == Exit.BROKER
 
 
+async def test_a_queue_of_rabbitmq_is_of_a_kind_that_there_is() -> None:
+    with pytest.raises(GraphError, match="kind is one of"):
+        await produce(read_address("faststream+amqp://127.0.0.1:1?kind=clasic", "jobs"), Order(JOB))
+
+
 async def test_a_subject_of_nats_is_in_a_stream() -> None:
     with pytest.raises(CommandError, match="which stream has the subject"):
         await produce(read_address("faststream+nats://127.0.0.1:1", "jobs"), Order(JOB))

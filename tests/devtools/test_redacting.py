@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnstra.devtools.redacting import Redaction
+from cnstra.errors import GraphError
 
 HIDDEN = {"$redacted": "key"}
 REDACTION = Redaction()
@@ -107,3 +108,8 @@ def test_what_the_users_function_returns_must_be_data() -> None:
 def test_what_a_type_declares_secret_is_not_shown() -> None:
     assert REDACTION.data({"pin": 1, "n": 2}, secrets={"pin"}) == {"pin": {"$redacted": "type"}, "n": 2}
     assert REDACTION.data("1234", secrets={""}) == {"$redacted": "type"}
+
+
+def test_what_is_no_regular_expression_is_refused() -> None:
+    with pytest.raises(GraphError, match=r"redact_keys is a regular expression, which 'pass\[' is not"):
+        Redaction("pass[")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from cnstra.cli.ending import CommandError, Exit
@@ -162,7 +162,7 @@ async def _to_faststream(address: Address, order: Order) -> str:
         return await _publish(JobSubject(address.queue, stream=asked["stream"]), address.url, order.job)
     from cnstra.workers.faststream.rabbit import JobQueue  # noqa: PLC0415 - the same
 
-    kind: Literal["quorum", "classic"] = "classic" if asked.get("kind") == "classic" else "quorum"
+    kind: Any = asked.get("kind", "quorum")  # which the queue checks
     return await _publish(JobQueue(address.queue, kind=kind), address.url, order.job)
 
 

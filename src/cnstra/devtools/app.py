@@ -156,7 +156,8 @@ def devtools(source: Source, **options: Unpack[Options]) -> DevTools:
             ``"metadata"``. ``page``: the folder of another page.
 
     Raises:
-        GraphError: If the token is too short, or the graph contradicts *source*.
+        GraphError: If the token is too short, ``redact_keys`` is no regular expression, or the graph contradicts
+            *source*.
         StoreError: If *source* names no store.
     """
     subject = Subject(source, options.get("cns"), options.get("registry"), options.get("scope"))

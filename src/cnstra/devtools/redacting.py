@@ -9,6 +9,8 @@ from typing import Any, Final, TypeAlias, final
 
 import msgspec
 
+from cnstra.errors import GraphError
+
 __all__ = ["DEFAULT_KEYS", "Redaction", "RedactionHook"]
 
 _logger = logging.getLogger("cnstra.devtools")
@@ -38,15 +40,18 @@ class Redaction:
     Args:
         keys: A regular expression: the value of a key that has a match of it is not shown.
         hook: Sees data last, and returns what may be shown of it.
+
+    Raises:
+        GraphError: If *keys* is no regular expression.
     """
 
     def __init__(self, keys: str = DEFAULT_KEYS, hook: RedactionHook | None = None) -> None:
-        self.is_secret_key: Callable[[str], object] = re.compile(keys, re.IGNORECASE).search
+        self.is_secret_key: Callable[[str], object] = _compiled(keys, keys).search
         """Tells whether the values of a key are not shown."""
         self._hook = hook
         # What the word begins with is kept anyway, so it need not be matched, which would cost most of the time.
         key = rf"(?:{keys})[\w.-]{{0,64}}[\"']?\s{{0,8}}[=:]\s{{0,8}}"
-        self._assigned = re.compile(f"(?P<keep>{key}){_VALUE}", re.IGNORECASE)
+        self._assigned = _compiled(f"(?P<keep>{key}){_VALUE}", keys)
 
     def data(self, data: Any, secrets: Collection[str] = (), name: str = "") -> Any:
         """Return what may be shown of JSON data.
@@ -85,6 +90,13 @@ class Redaction:
         if value is not None and not isinstance(value, bool) and self.is_secret_key(key):
             return {"$redacted": "key"}
         return self._copy(value, secrets)
+
+
+def _compiled(pattern: str, keys: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern, re.IGNORECASE)
+    except re.error as error:
+        raise GraphError(f"redact_keys is a regular expression, which {keys!r} is not: {error}") from error
 
 
 def _without_credentials(text: str) -> str:

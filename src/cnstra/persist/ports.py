@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, runtime_checkable
 
+from cnstra.persist.commands import CommandKind, CommandRecord, CommandResult, NewCommand
 from cnstra.persist.delta import Delta
 from cnstra.persist.limits import NO_LIMITS, Limits
 from cnstra.persist.records import (
@@ -240,6 +241,50 @@ class Store(Protocol):
 
     async def stats(self, scope: str) -> StoreStats:
         """Return the store in numbers."""
+        ...
+
+    async def order(self, command: NewCommand) -> CommandRecord:
+        """Store a command for whoever takes it, and have `changed` tell; return it.
+
+        If the scope has a command of this key already, nothing is stored, and that one is returned as it is.
+        """
+        ...
+
+    async def take_command(
+        self, scope: str, worker_id: str, *, kinds: Collection[CommandKind], dead: Collection[str]
+    ) -> CommandRecord | None:
+        """Take the oldest command of these kinds that waits, or that a worker took which lives no more (as in `claim`).
+
+        Of all who ask at the same time, one gets it. ``None`` if there is none.
+        """
+        ...
+
+    async def end_command(self, scope: str, number: int, takes: int, result: CommandResult) -> bool:
+        """Note how a command ended that was taken for the *takes*-th time.
+
+        Return ``False``, and change nothing, if it has been taken again since, or has ended, or is unknown.
+        """
+        ...
+
+    async def command(self, scope: str, key: str) -> CommandRecord | None:
+        """Return the command of this key, or ``None``."""
+        ...
+
+    async def commands(
+        self, scope: str, *, stimulation_id: str | None = None, before: int | None = None, limit: int = 100
+    ) -> Sequence[CommandRecord]:
+        """Return commands, the latest first; only those before the number *before*.
+
+        Args:
+            scope: Which graph's.
+            stimulation_id: Only those about this run: what was asked of it, and what made it.
+            before: The number of the last one of the page before; ``None`` for the first page.
+            limit: How many at most.
+        """
+        ...
+
+    async def purge_commands(self, scope: str, *, older_than: float, limit: int = 1000) -> int:
+        """Drop up to *limit* commands that ended over *older_than* seconds ago; return how many."""
         ...
 
     @property

@@ -18,6 +18,7 @@ __all__ = [
     "Durability",
     "ErrorRecord",
     "FrontierTask",
+    "LogLine",
     "NewRun",
     "OpenStatus",
     "Page",
@@ -98,6 +99,22 @@ class FrontierTask(NamedTuple):
     input: SignalRow | None
 
 
+class LogLine(NamedTuple):
+    """What a handler, or what it called, has logged.
+
+    Attributes:
+        at: When, by the worker's clock.
+        level: Name of the level, such as ``WARNING``.
+        logger_name: Of the logger.
+        message: The message, with its arguments in it; cut if it is long.
+    """
+
+    at: float
+    level: str
+    logger_name: str
+    message: str
+
+
 class TaskSettled(NamedTuple):
     """One settled activation of one attempt, for the history; its outputs are the signals that it produced.
 
@@ -111,6 +128,7 @@ class TaskSettled(NamedTuple):
         duration: Seconds until it settled.
         contexts: Neuron name to the JSON value that this hop gave it, ``None`` where it deleted the value; ``None``
             for a hop that changed no context.
+        logs: What it logged, in order; there may have been more.
     """
 
     ordinal: int
@@ -121,6 +139,7 @@ class TaskSettled(NamedTuple):
     started_at: float = 0.0
     duration: float = 0.0
     contexts: Mapping[str, bytes | None] | None = None
+    logs: Sequence[LogLine] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +318,7 @@ class RunFilter:
         created_before: Only runs that were stored before this time.
         error: Only runs whose latest attempt ended with an error that has this text in its class or message,
             upper and lower case told apart.
+        id_prefix: Only runs whose id begins with this text.
     """
 
     statuses: Collection[RunStatus] | None = None
@@ -306,6 +326,7 @@ class RunFilter:
     created_after: float | None = None
     created_before: float | None = None
     error: str | None = None
+    id_prefix: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

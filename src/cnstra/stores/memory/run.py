@@ -211,6 +211,8 @@ class MemoryRun:
             return False
         if where.created_before is not None and self._created_at >= where.created_before:
             return False
+        if where.id_prefix is not None and not self.stimulation_id.startswith(where.id_prefix):
+            return False
         error = self.error
         return where.error is None or (
             error is not None and (where.error in error.type_name or where.error in error.message)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import final, get_args
 
 from cnstra.errors import StoreError
+from cnstra.persist.commands import CommandKind, CommandRecord, CommandResult, NewCommand
 from cnstra.persist.delta import Delta, Ended
 from cnstra.persist.limits import NO_LIMITS, Limits
 from cnstra.persist.ports import EVERY_RUN, HopTransaction
@@ -29,6 +30,7 @@ from cnstra.persist.records import (
     WorkerRecord,
 )
 from cnstra.persist.settling import aborted_on_request, poisoned
+from cnstra.stores.memory.commands import CommandBook
 from cnstra.stores.memory.keys import Keys, StartLogs
 from cnstra.stores.memory.run import MemoryRun
 from cnstra.stores.memory.shelf import Shelf
@@ -64,6 +66,7 @@ class MemoryStore:
         self._logs: StartLogs = {}
         self._opens_at: dict[str, float | None] = {}
         self._marks: dict[tuple[str, str], float] = {}
+        self._commands = CommandBook()
         self._lock = threading.Lock()
         self._watchers = Watchers()
         self._clock = clock
@@ -357,6 +360,43 @@ class MemoryStore:
                     runs[run.status] += 1
             oldest = min((run.created_at for run in self._shelf.open_runs(scope)), default=None)
         return StoreStats(runs, oldest)
+
+    async def order(self, command: NewCommand) -> CommandRecord:
+        """Store a command, unless there is one of its key; return it."""
+        with self._lock:
+            row, is_new = self._commands.add(command, self._clock())
+        if is_new:
+            self._watchers.tell()
+        return row
+
+    async def take_command(
+        self, scope: str, worker_id: str, *, kinds: Collection[CommandKind], dead: Collection[str]
+    ) -> CommandRecord | None:
+        """Take the oldest command of these kinds that no living worker has."""
+        with self._lock:
+            return self._commands.take(scope, worker_id, kinds, self._living(dead, self._clock()))
+
+    async def end_command(self, scope: str, number: int, takes: int, result: CommandResult) -> bool:
+        """Note how a command ended; ``False`` if it has been taken again, or has ended."""
+        with self._lock:
+            return self._commands.end(scope, number, takes, result, self._clock())
+
+    async def command(self, scope: str, key: str) -> CommandRecord | None:
+        """Return the command of this key, or ``None``."""
+        with self._lock:
+            return self._commands.find(scope, key)
+
+    async def commands(
+        self, scope: str, *, stimulation_id: str | None = None, before: int | None = None, limit: int = 100
+    ) -> Sequence[CommandRecord]:
+        """Return commands, the latest first."""
+        with self._lock:
+            return self._commands.listed(scope, stimulation_id, before, limit)
+
+    async def purge_commands(self, scope: str, *, older_than: float, limit: int = 1000) -> int:
+        """Drop up to *limit* commands that ended over *older_than* seconds ago."""
+        with self._lock:
+            return self._commands.purge(scope, self._clock() - older_than, limit)
 
     @property
     def is_transactional(self) -> bool:

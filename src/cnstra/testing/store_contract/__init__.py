@@ -33,6 +33,7 @@ from cnstra.testing.store_contract.admission import AdmissionContract
 from cnstra.testing.store_contract.attempts import AttemptContract
 from cnstra.testing.store_contract.changes import ChangeContract
 from cnstra.testing.store_contract.claims import ClaimContract
+from cnstra.testing.store_contract.commands import CommandContract
 from cnstra.testing.store_contract.commits import CommitContract
 from cnstra.testing.store_contract.filters import FilterContract
 from cnstra.testing.store_contract.history import HistoryContract
@@ -68,6 +69,7 @@ class StoreContract(
     RemovalContract,
     WorkerContract,
     MarkContract,
+    CommandContract,
     ChangeContract,
     SharingContract,
     TransactionContract,

@@ -82,6 +82,29 @@ class FilterContract:
 
         assert await ids(store, RunFilter(error="boom")) == ["run"]
 
+    @pytest.mark.parametrize("prefix", ["a", "a_", "a%", "größe-", "\U0001f4a5", "\U0010ffff"])
+    async def test_runs_are_found_by_what_their_id_begins_with(self, store: Store, prefix: str) -> None:
+        names = ["b", "A", "a", "a_1", "ab", "a%", "größe-1", "\U0001f4a5", "\U0001f4a5!", "\U0010ffff", "\U0010ffff2"]
+        for name in names:
+            await admitted(store, new_run(name))
+
+        found = await ids(store, RunFilter(id_prefix=prefix))
+
+        assert sorted(found) == sorted(name for name in names if name.startswith(prefix))
+
+    async def test_the_beginning_of_an_id_is_combined_with_the_rest_and_paged(self, store: Store) -> None:
+        for n in range(9):
+            await run_to_its_end(store, f"import-{n}", ended=FAILED if n % 2 else COMPLETED)
+            await run_to_its_end(store, f"order-{n}", ended=FAILED)
+        where = RunFilter(statuses=["failed"], id_prefix="import-")
+
+        first = await store.list("", where=where, limit=3)
+        second = await store.list("", where=where, limit=3, cursor=first.cursor)
+
+        assert [run.stimulation_id for run in first] == ["import-7", "import-5", "import-3"]
+        assert [run.stimulation_id for run in second] == ["import-1"]
+        assert second.cursor is None
+
     async def test_filters_are_combined(self, store: Store) -> None:
         await run_to_its_end(store, "done")
         await run_to_its_end(store, "broken", ended=FAILED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cnstra.persist.ports import Store
+from cnstra.persist.records import LogLine
 from cnstra.testing.building import (
     BOOM,
     COMPLETED,
@@ -71,3 +72,20 @@ class HistoryContract:
         [one] = await store.tasks("", "run")
 
         assert one.input is None
+
+    async def test_what_a_task_logged_is_told_with_it(self, store: Store) -> None:
+        lines = (
+            LogLine(1_700_000_000.25, "INFO", "shop.cards", "größe \x00\ud800\U0001f4a5\n'\""),
+            LogLine(1_700_000_000.5, "Level 7", "", ""),
+        )
+        state = await admitted(store)
+        first = hop(state)
+        first.history = [one._replace(logs=lines) for one in first.history]
+        await store.commit([first])
+        await store.commit([hop(after(state, first), ended=COMPLETED)])
+
+        one, two = await store.tasks("", "run")
+
+        assert tuple(one.settled.logs) == lines
+        assert all(isinstance(line, LogLine) for line in one.settled.logs)
+        assert tuple(two.settled.logs) == ()

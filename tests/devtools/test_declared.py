@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
-import pytest
 from pydantic import BaseModel, Field, SecretStr
 
 from cnstra import CNS, CNSPersistOptionsRegistry, DurableRunner, collateral, neuron
 from cnstra.devtools import serve
-from cnstra.devtools.declared import secrets_of, without_secret_values
 from cnstra.stores import MemoryStore
 from tests.devtools.visiting import TOKEN, visiting
 
@@ -36,22 +34,6 @@ class Parcel:
 
     lock: Annotated[str, msgspec.Meta(extra_json_schema={"writeOnly": True})]
     owner: Customer
-
-
-def test_secret_fields_are_found_at_any_depth() -> None:
-    assert secrets_of(Customer.model_json_schema()) == {"code", "recovery"}
-    assert secrets_of({"type": "string", "format": "password"}) == {""}
-    assert secrets_of({"type": "string"}) == frozenset()
-
-
-@pytest.mark.parametrize("key", ["default", "examples", "const", "enum"])
-def test_a_schema_is_shown_without_the_values_of_secrets(key: str) -> None:
-    secret, plain = {"type": "string", key: ["hunter2"]}, {"type": "string", key: ["x"]}
-    schema = {"$defs": {"A": {"properties": {"password": {"anyOf": [secret]}, "name": plain}}}}
-
-    shown = without_secret_values(schema, lambda name: name == "password")
-
-    assert shown == {"$defs": {"A": {"properties": {"password": {"anyOf": [{"type": "string"}]}, "name": plain}}}}
 
 
 async def test_what_the_type_of_a_payload_declares_secret_is_not_shown() -> None:

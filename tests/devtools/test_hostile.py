@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from cnstra.devtools import serve
-from cnstra.devtools.refs import ref_of
+from cnstra.inspection.refs import ref_of
 from cnstra.persist.delta import Ended
 from cnstra.persist.records import ErrorRecord, SignalRow, TaskRow
 from cnstra.stores import MemoryStore

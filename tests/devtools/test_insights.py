@@ -6,7 +6,6 @@ from pathlib import Path
 
 from cnstra import CNS, DurableRunner, collateral, neuron
 from cnstra.devtools import serve
-from cnstra.devtools.sampling import percentile
 from cnstra.stores import MemoryStore
 from tests.devtools.shop import Shop, sell
 from tests.devtools.visiting import TOKEN, Visitor, visiting
@@ -115,13 +114,6 @@ async def test_an_empty_store_is_shown_as_such() -> None:
             assert (await visitor.get("/graph"))["neurons"] == []
             assert (await visitor.get("/statistics"))["neurons"] == []
             assert await visitor.problem("/neurons/x/statistics") == "no_neuron"
-
-
-def test_a_percentile_is_the_value_that_its_share_does_not_exceed() -> None:
-    assert percentile([], 0.5) is None
-    assert percentile([1.0], 0.95) == 1.0
-    assert percentile([float(number) for number in range(1, 101)], 0.95) == 95.0
-    assert percentile([1.0, 2.0, 3.0, 4.0], 0.5) == 2.0
 
 
 async def test_parts_that_share_a_label_are_told_apart() -> None:

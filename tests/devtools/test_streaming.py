@@ -12,13 +12,13 @@ from starlette.types import Message
 
 from cnstra import DurableRunner
 from cnstra.devtools import serve
-from cnstra.devtools.answering import json_bytes
 from cnstra.devtools.feed import BOX, MAX_SUBSCRIPTIONS, Event, Feed, Subscription
-from cnstra.devtools.reading import Reader
-from cnstra.devtools.redacting import Redaction
 from cnstra.devtools.streaming import EventRoutes
-from cnstra.devtools.views import Views
 from cnstra.devtools.watching import Change, Lookout
+from cnstra.inspection.encoding import json_bytes
+from cnstra.inspection.reading import Reader
+from cnstra.inspection.redacting import Redaction
+from cnstra.inspection.views import Views
 from cnstra.stores import MemoryStore
 from tests.devtools.shop import Shop, sell
 from tests.devtools.visiting import TOKEN, Visitor, collect, until, visiting

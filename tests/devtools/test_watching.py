@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cnstra.devtools.reading import Reader
-from cnstra.devtools.redacting import Redaction
-from cnstra.devtools.views import Views
 from cnstra.devtools.watching import Lookout
+from cnstra.inspection.reading import Reader
+from cnstra.inspection.redacting import Redaction
+from cnstra.inspection.views import Views
 from cnstra.stores import MemoryStore
 from cnstra.testing.building import new_run, run_to_its_end
 

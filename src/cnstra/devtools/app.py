@@ -20,25 +20,26 @@ from starlette.types import Receive, Scope, Send
 from cnstra import __version__
 from cnstra.core.cns import CNS
 from cnstra.devtools.answering import problem_response
-from cnstra.devtools.declared import NO_SECRETS
 from cnstra.devtools.feed import Feed
-from cnstra.devtools.graphs import DeclaredGraph
 from cnstra.devtools.guard import Guard
 from cnstra.devtools.insights import InsightRoutes
-from cnstra.devtools.keys import Keys
-from cnstra.devtools.problems import ApiProblem
-from cnstra.devtools.reading import Reader
-from cnstra.devtools.redacting import DEFAULT_KEYS, Redaction, RedactionHook
+from cnstra.devtools.problems import ApiProblem, not_found
 from cnstra.devtools.runs import RunRoutes
-from cnstra.devtools.sampling import Sampler
-from cnstra.devtools.sealing import Seal
 from cnstra.devtools.signing_in import SignInRoutes
-from cnstra.devtools.sources import Source, Subject
 from cnstra.devtools.static_files import BUILT_PAGE, StaticFiles
 from cnstra.devtools.streaming import EventRoutes
-from cnstra.devtools.views import Views
 from cnstra.devtools.watching import Lookout
-from cnstra.errors import StoreError
+from cnstra.errors import RunNotFound, StoreError
+from cnstra.inspection.declared import NO_SECRETS
+from cnstra.inspection.graphs import DeclaredGraph
+from cnstra.inspection.keys import Keys
+from cnstra.inspection.problems import NotShown
+from cnstra.inspection.reading import Reader
+from cnstra.inspection.redacting import DEFAULT_KEYS, Redaction, RedactionHook
+from cnstra.inspection.sampling import Sampler
+from cnstra.inspection.sealing import Seal
+from cnstra.inspection.sources import Source, Subject
+from cnstra.inspection.views import Views
 from cnstra.persist.registry import CNSPersistOptionsRegistry
 
 __all__ = ["DevTools", "Options", "devtools", "make"]
@@ -46,6 +47,7 @@ __all__ = ["DevTools", "Options", "devtools", "make"]
 _logger = logging.getLogger("cnstra.devtools")
 
 _API: Final = "/api/v1"
+_STATUSES: Final = {"history_too_long": 413}
 
 
 @final
@@ -83,6 +85,8 @@ class DevTools:
             routes=[*SignInRoutes(keys).routes(), Mount(_API, routes=api), *StaticFiles(page).routes()],
             exception_handlers={
                 ApiProblem: _on_problem,
+                NotShown: _on_not_shown,
+                RunNotFound: _on_run_not_found,
                 HTTPException: _on_http_error,
                 StoreError: _on_store_error,
                 Exception: _on_fault,
@@ -194,6 +198,16 @@ def _meta(reader: Reader, *, has_graph: bool) -> dict[str, Any]:
 async def _on_problem(request: Request, error: Exception) -> Response:  # noqa: ARG001 - starlette calls it so
     assert isinstance(error, ApiProblem)  # noqa: S101 - it is registered for these
     return problem_response(error)
+
+
+async def _on_not_shown(request: Request, error: Exception) -> Response:  # noqa: ARG001 - as above
+    assert isinstance(error, NotShown)  # noqa: S101 - as above
+    return problem_response(ApiProblem(_STATUSES.get(error.code, 404), error.code, error.detail))
+
+
+async def _on_run_not_found(request: Request, error: Exception) -> Response:  # noqa: ARG001 - as above
+    assert isinstance(error, RunNotFound)  # noqa: S101 - as above
+    return problem_response(not_found(f"no stored run has the id {error.stimulation_id!r}", "no_run"))
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:  # noqa: ARG001 - as above

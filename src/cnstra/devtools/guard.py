@@ -11,9 +11,9 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cnstra.devtools.answering import problem_response
-from cnstra.devtools.keys import Keys
 from cnstra.devtools.pages import login_page
 from cnstra.devtools.problems import ApiProblem
+from cnstra.inspection.keys import Keys
 
 __all__ = ["CSRF_HEADER", "LOCAL_HOSTS", "Guard", "cookie_name", "route_path"]
 

@@ -11,19 +11,20 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from cnstra.devtools.activity import activity
 from cnstra.devtools.answering import json_response
 from cnstra.devtools.asking import Asked
-from cnstra.devtools.declared import without_secret_values
-from cnstra.devtools.graphs import DeclaredGraph
-from cnstra.devtools.overviews import distinct_names, overview
 from cnstra.devtools.problems import not_found
-from cnstra.devtools.reading import Reader
-from cnstra.devtools.redacting import Redaction
-from cnstra.devtools.refs import name_of
-from cnstra.devtools.sampling import Sample, Sampler, observed_graph
-from cnstra.devtools.views import Data, Views
 from cnstra.graphs import GraphModel, to_dot, to_mermaid
+from cnstra.inspection.activity import activity
+from cnstra.inspection.declared import without_secret_values
+from cnstra.inspection.graphs import DeclaredGraph
+from cnstra.inspection.health import health
+from cnstra.inspection.overviews import distinct_names, overview
+from cnstra.inspection.reading import Reader
+from cnstra.inspection.redacting import Redaction
+from cnstra.inspection.refs import name_of
+from cnstra.inspection.sampling import Sample, Sampler, observed_graph
+from cnstra.inspection.views import Data, Views
 
 __all__ = ["InsightRoutes"]
 
@@ -155,20 +156,7 @@ class InsightRoutes:
     async def get_health(self, request: Request) -> Response:
         """Show the store in numbers."""
         Asked(request)
-        stats, workers = await self.reader.stats(), await self.reader.workers()
-        expired = sum(worker.expired for worker in workers)
-        oldest = stats.oldest_open_at
-        answer = {
-            "now": self.clock(),
-            "runs": stats.runs,
-            "oldest_open_at": oldest,
-            "oldest_open_age": None if oldest is None else max(0.0, self.clock() - oldest),
-            "size": stats.size,
-            "workers": len(workers) - expired,
-            "expired_workers": expired,
-            "feed": self.feed(),
-        }
-        return json_response(answer)
+        return json_response({**await health(self.reader, self.clock()), "feed": self.feed()})
 
     async def get_activity(self, request: Request) -> Response:
         """Show how many runs were stored and ended, over time."""

@@ -11,18 +11,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cnstra.devtools.answering import json_bytes, json_response
+from cnstra.devtools.answering import json_response
 from cnstra.devtools.asking import Asked
-from cnstra.devtools.declared import DeclaredSecrets
-from cnstra.devtools.details import Details
-from cnstra.devtools.histories import History
-from cnstra.devtools.listing import RunFinder
 from cnstra.devtools.problems import not_found
-from cnstra.devtools.reading import Reader
-from cnstra.devtools.redacting import Redaction
-from cnstra.devtools.refs import name_of, ref_of
-from cnstra.devtools.sealing import Seal
-from cnstra.devtools.views import Data, Views
+from cnstra.inspection.declared import DeclaredSecrets
+from cnstra.inspection.details import Details
+from cnstra.inspection.encoding import json_bytes
+from cnstra.inspection.histories import History
+from cnstra.inspection.listing import RunFinder
+from cnstra.inspection.reading import Reader
+from cnstra.inspection.redacting import Redaction
+from cnstra.inspection.refs import name_of, ref_of
+from cnstra.inspection.sealing import Seal
+from cnstra.inspection.views import Data, Views
 from cnstra.persist.records import RunFilter, RunRecord, RunStatus, TaskStatus
 
 __all__ = ["RunRoutes"]

@@ -17,8 +17,8 @@ from typing import Final, Self, Unpack, final
 import uvicorn
 
 from cnstra.devtools.app import DevTools, Options, make
-from cnstra.devtools.sources import Source, Subject
 from cnstra.errors import GraphError
+from cnstra.inspection.sources import Source, Subject
 
 __all__ = ["DEFAULT_PORT", "Address", "run", "serve"]
 

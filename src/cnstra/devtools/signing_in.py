@@ -11,9 +11,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cnstra.devtools.guard import cookie_name
-from cnstra.devtools.keys import Keys
 from cnstra.devtools.pages import login_page, welcome_page
 from cnstra.devtools.problems import ApiProblem
+from cnstra.inspection.keys import Keys
 
 __all__ = ["SignInRoutes"]
 

@@ -13,10 +13,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from cnstra.devtools.answering import json_bytes
 from cnstra.devtools.asking import Asked
 from cnstra.devtools.feed import Event, Feed, Subscription
-from cnstra.devtools.refs import name_of
+from cnstra.inspection.encoding import json_bytes
+from cnstra.inspection.refs import name_of
 
 __all__ = ["EventRoutes"]
 

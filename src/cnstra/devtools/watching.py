@@ -6,9 +6,9 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
-from cnstra.devtools.reading import Reader
-from cnstra.devtools.refs import ref_of
-from cnstra.devtools.views import Views
+from cnstra.inspection.reading import Reader
+from cnstra.inspection.refs import ref_of
+from cnstra.inspection.views import Views
 from cnstra.persist.records import RunFilter, RunRecord
 
 __all__ = ["Change", "Lookout"]

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from pydantic import BaseModel
 
-from cnstra.devtools.contracts import contract_of, place_of
+from cnstra.inspection.contracts import contract_of, place_of
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnstra.devtools.sealing import Seal
+from cnstra.inspection.sealing import Seal
 
 SEAL = Seal("secret", "cursors")
 _data = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=10)

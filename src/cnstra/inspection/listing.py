@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, final
 
-from cnstra.devtools.problems import not_found
-from cnstra.devtools.reading import MAX_HISTORY, Reader
-from cnstra.devtools.sealing import Seal
+from cnstra.inspection.problems import NotShown
+from cnstra.inspection.reading import MAX_HISTORY, Reader
+from cnstra.inspection.sealing import Seal
 from cnstra.persist.records import RunFilter, RunRecord
 
 __all__ = ["FoundRuns", "RunFinder"]
@@ -69,7 +69,7 @@ class RunFinder:
             cursor: That of the page before.
 
         Raises:
-            ApiProblem: If *cursor* is none.
+            NotShown: If *cursor* is none.
         """
         search = _Search(self._reader, prefix, neuron)
         place = _Place() if cursor is None else self._opened(cursor)
@@ -79,7 +79,7 @@ class RunFinder:
     def _opened(self, cursor: str) -> _Place:
         data = self._seal.open(cursor)
         if data is None:
-            raise not_found("no page has this cursor here: begin at the first one", "no_page")
+            raise NotShown("no_page", "no page has this cursor here: begin at the first one")
         return _Place(*data)
 
     def _closed(self, place: _Place) -> str:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any, Final, final
 
-from cnstra.devtools.redacting import Redaction
+from cnstra.inspection.redacting import Redaction
 
 __all__ = ["PREVIEW_BYTES", "Shower"]
 

@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 from typing import Any, final
 
-from cnstra.devtools.declared import DeclaredSecrets
-from cnstra.devtools.histories import ContextChange, History
-from cnstra.devtools.redacting import Redaction
-from cnstra.devtools.shown import Shower
-from cnstra.devtools.views import Data, Views
+from cnstra.inspection.declared import DeclaredSecrets
+from cnstra.inspection.histories import ContextChange, History
+from cnstra.inspection.redacting import Redaction
+from cnstra.inspection.shown import Shower
+from cnstra.inspection.views import Data, Views
 from cnstra.persist.records import FrontierTask, RunRecord, SignalRow, StoredTask
 
 __all__ = ["Details"]

@@ -8,10 +8,10 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from cnstra.devtools.answering import json_bytes
-from cnstra.devtools.refs import ref_of
-from cnstra.devtools.views import Data
 from cnstra.graphs import CollateralNode, GraphModel, NeuronNode
+from cnstra.inspection.encoding import json_bytes
+from cnstra.inspection.refs import ref_of
+from cnstra.inspection.views import Data
 
 __all__ = ["GraphSource", "Names", "distinct_names", "overview", "show_collateral", "show_neuron"]
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from cnstra import DurableRunner
-from cnstra.devtools.histories import History
+from cnstra.inspection.histories import History
 from cnstra.stores import MemoryStore
 from tests.devtools.shop import Shop, sell, settled
 

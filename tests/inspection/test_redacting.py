@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnstra.devtools.redacting import Redaction
 from cnstra.errors import GraphError
+from cnstra.inspection.redacting import Redaction
 
 HIDDEN = {"$redacted": "key"}
 REDACTION = Redaction()
@@ -96,7 +96,7 @@ def test_the_users_own_function_has_the_last_word() -> None:
 def test_what_the_users_function_fails_on_is_not_shown(caplog: pytest.LogCaptureFixture) -> None:
     redaction = Redaction(hook=lambda name, data: data["missing"])
 
-    with caplog.at_level(logging.ERROR, "cnstra.devtools"):
+    with caplog.at_level(logging.ERROR, "cnstra.inspection"):
         assert redaction.data({"a": 1}) == {"$redacted": "hook failed"}
     assert "redaction hook failed" in caplog.text
 

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Final, final
 
-from cnstra.devtools.sealing import Seal
 from cnstra.errors import GraphError
+from cnstra.inspection.sealing import Seal
 
 __all__ = ["Keys"]
 

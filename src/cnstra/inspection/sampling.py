@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias, final
 
-from cnstra.devtools.reading import Reader
-from cnstra.devtools.refs import ref_of
-from cnstra.devtools.views import Data
 from cnstra.graphs import CollateralNode, DendriteNode, Emission, GraphModel, NeuronNode
+from cnstra.inspection.reading import Reader
+from cnstra.inspection.refs import ref_of
+from cnstra.inspection.views import Data
 from cnstra.persist.records import RunFilter, RunRecord, StoredTask
 
 __all__ = ["Sample", "Sampler", "observed_graph", "percentile"]

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Any, Final, TypeVar, final
 
-from cnstra.devtools.reading import ReadableStore
 from cnstra.errors import StoreError
+from cnstra.inspection.reading import ReadableStore
 from cnstra.persist.ports import EVERY_RUN
 from cnstra.persist.records import (
     AttemptRecord,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias, final
 
-from cnstra.devtools.redacting import Redaction
-from cnstra.devtools.refs import ref_of
 from cnstra.durable.naming import activation_prefix
+from cnstra.inspection.redacting import Redaction
+from cnstra.inspection.refs import ref_of
 from cnstra.persist.records import (
     AttemptRecord,
     ErrorRecord,

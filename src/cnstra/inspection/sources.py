@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, TypeAlias, final
 
 from cnstra.core.cns import CNS
-from cnstra.devtools.elsewhere import StoreElsewhere
-from cnstra.devtools.graphs import DeclaredGraph
-from cnstra.devtools.reading import Reader
 from cnstra.durable import DurableRunner
 from cnstra.errors import GraphError
+from cnstra.inspection.elsewhere import StoreElsewhere
+from cnstra.inspection.graphs import DeclaredGraph
+from cnstra.inspection.reading import Reader
 from cnstra.persist.ports import Store
 from cnstra.persist.registry import CNSPersistOptionsRegistry
 from cnstra.stores import open_store

@@ -12,7 +12,7 @@ import binascii
 import re
 from typing import Final
 
-from cnstra.devtools.problems import not_found
+from cnstra.inspection.problems import NotShown
 
 __all__ = ["name_of", "ref_of"]
 
@@ -31,7 +31,7 @@ def name_of(ref: str) -> str:
     """Return the id or name that *ref* stands for.
 
     Raises:
-        ApiProblem: If it is no such reference.
+        NotShown: If it is no such reference.
     """
     if not ref.startswith("~"):
         return ref
@@ -40,4 +40,4 @@ def name_of(ref: str) -> str:
         raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
         return raw.decode("utf-8", "surrogatepass")
     except (binascii.Error, ValueError):
-        raise not_found(f"{ref!r} is no reference: '~' is followed by base64url of UTF-8") from None
+        raise NotShown("not_found", f"{ref!r} is no reference: '~' is followed by base64url of UTF-8") from None

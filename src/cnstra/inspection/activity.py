@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from cnstra.devtools.reading import Reader
-from cnstra.devtools.views import Data
+from cnstra.inspection.reading import Reader
+from cnstra.inspection.views import Data
 from cnstra.persist.records import RunFilter
 
 __all__ = ["activity"]

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnstra.devtools.answering import json_bytes
-from cnstra.devtools.redacting import Redaction
-from cnstra.devtools.shown import PREVIEW_BYTES, Shower
+from cnstra.inspection.encoding import json_bytes
+from cnstra.inspection.redacting import Redaction
+from cnstra.inspection.shown import PREVIEW_BYTES, Shower
 
 SHOWER = Shower(Redaction())
 FULL = Shower(Redaction(), full=True)

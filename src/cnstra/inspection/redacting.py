@@ -13,7 +13,7 @@ from cnstra.errors import GraphError
 
 __all__ = ["DEFAULT_KEYS", "Redaction", "RedactionHook"]
 
-_logger = logging.getLogger("cnstra.devtools")
+_logger = logging.getLogger("cnstra.inspection")
 
 RedactionHook: TypeAlias = Callable[[str, Any], Any]
 """``f(name, data)`` returns what may be shown of some JSON data; *name* is what the data is stored under."""

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final, Protocol, final
 
-from cnstra.devtools.problems import ApiProblem, not_found
+from cnstra.errors import RunNotFound
+from cnstra.inspection.problems import NotShown
 from cnstra.persist.ports import EVERY_RUN
 from cnstra.persist.records import (
     AttemptRecord,
@@ -116,11 +117,11 @@ class Reader:
         """Return a run.
 
         Raises:
-            ApiProblem: If there is none.
+            RunNotFound: If there is none.
         """
         found = await self.find(stimulation_id)
         if found is None:
-            raise not_found(f"no stored run has the id {stimulation_id!r}", "no_run")
+            raise RunNotFound(stimulation_id)
         return found
 
     async def attempts(self, run: RunRecord) -> Sequence[AttemptRecord]:
@@ -131,11 +132,11 @@ class Reader:
         """Return what has settled of a run, in order.
 
         Raises:
-            ApiProblem: If that is too much to be read at once.
+            NotShown: If that is too much to be read at once.
         """
         if run.hop_count > MAX_HISTORY:
             detail = f"{run.hop_count:,} activations have settled; a history of over {MAX_HISTORY:,} is not read"
-            raise ApiProblem(413, "history_too_long", detail)
+            raise NotShown("history_too_long", detail)
         return await (await self._opened()).tasks(self.scope, run.stimulation_id, attempt_number)
 
     async def frontier(self, run: RunRecord) -> Sequence[FrontierTask]:

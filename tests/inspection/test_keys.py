@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cnstra.devtools.keys import Keys
 from cnstra.errors import GraphError
+from cnstra.inspection.keys import Keys
 
 
 class Clock:

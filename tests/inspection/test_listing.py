@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from cnstra.devtools.listing import FoundRuns, RunFinder
-from cnstra.devtools.problems import ApiProblem
-from cnstra.devtools.reading import Reader
-from cnstra.devtools.sealing import Seal
+from cnstra.inspection.listing import FoundRuns, RunFinder
+from cnstra.inspection.problems import NotShown
+from cnstra.inspection.reading import Reader
+from cnstra.inspection.sealing import Seal
 from cnstra.persist.records import RunFilter
 from cnstra.stores import MemoryStore
 from cnstra.testing.building import new_run, run_to_its_end
@@ -89,5 +89,5 @@ async def test_runs_are_found_by_a_neuron_that_has_run_or_is_about_to() -> None:
 async def test_a_cursor_of_something_else_is_refused() -> None:
     finder = RunFinder(Reader(MemoryStore(), ""), SEAL)
 
-    with pytest.raises(ApiProblem):
+    with pytest.raises(NotShown):
         await finder.page(RunFilter(), prefix=None, neuron=None, limit=1, cursor=Seal("secret", "x").close([1]))

@@ -8,11 +8,11 @@ from typing import Any, final
 from cnstra.core.cns import CNS
 from cnstra.core.neurons import Neuron
 from cnstra.core.signals import Collateral
-from cnstra.devtools.contracts import contract_of, place_of
-from cnstra.devtools.declared import DeclaredSecrets, secrets_of
-from cnstra.devtools.overviews import distinct_names, overview, show_collateral, show_neuron
-from cnstra.devtools.views import Data
 from cnstra.graphs import CollateralNode, NeuronNode, read_graph
+from cnstra.inspection.contracts import contract_of, place_of
+from cnstra.inspection.declared import DeclaredSecrets, secrets_of
+from cnstra.inspection.overviews import distinct_names, overview, show_collateral, show_neuron
+from cnstra.inspection.views import Data
 from cnstra.persist.registry import CNSPersistOptionsRegistry
 
 __all__ = ["DeclaredGraph"]

@@ -1,0 +1,5 @@
+"""What is shown of stored runs and of their graph, without the secrets in it; each face imports the modules it needs."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

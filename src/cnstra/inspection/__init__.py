@@ -1,4 +1,4 @@
-"""What is shown of stored runs and of their graph, without the secrets in it; each face imports the modules it needs."""
+"""What is shown of stored runs and of their graph, without the secrets in it; a face imports the modules it needs."""
 
 from __future__ import annotations
 

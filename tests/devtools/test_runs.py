@@ -52,7 +52,8 @@ async def test_a_list_is_filtered_by_status_entry_error_and_time(
     assert await names(status=["completed", "failed"]) == ["bad", "good"]
     assert await names(entry="ordered") == ["bad", "good"]
     assert await names(entry="packed") == []
-    assert await names(error="1 failed task") == ["bad"]
+    assert await names(error="OutOfStockError in neuron") == ["bad"]
+    assert await names(error="nothing left") == ["bad"]
     assert await names(created_after=bad["created_at"]) == ["bad"]
     assert await names(created_before=bad["created_at"]) == ["good"]
 

@@ -2,8 +2,8 @@ import pickle
 
 import pytest
 
-from cnstra.durable.failures import error_of, reason_text, record_of
-from cnstra.errors import RecordedFailure, StimulationAborted
+from cnstra.durable.failures import error_of, reason_text, record_of, record_of_run
+from cnstra.errors import RecordedFailure, StimulationAborted, StimulationFailed
 from cnstra.persist.records import ErrorRecord
 
 
@@ -80,3 +80,36 @@ def test_of_an_abort_after_failures_those_are_in_the_traceback() -> None:
 
 def test_a_reason_whose_text_cannot_be_made_is_stored_all_the_same() -> None:
     assert reason_text(Broken()) == "(its text cannot be made)"
+
+
+def test_the_error_of_a_run_tells_what_failed_first_where_and_how_many_others_did() -> None:
+    failed = StimulationFailed("3 failed tasks", [raised(ValueError("card declined")), KeyError("a"), OSError("b")])
+
+    record = record_of_run(failed, "charge")
+
+    assert record.type_name == "StimulationFailed"
+    assert record.message == "ValueError in neuron 'charge': card declined (and 2 more failed)"
+    assert "in raised" in record.traceback
+    assert "KeyError: 'a'" in record.traceback
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ValueError(), "ValueError in neuron 'charge'"),
+        (RecordedFailure("Declined", "no cover"), "Declined in neuron 'charge': no cover"),
+        (
+            ExceptionGroup("two", [ExceptionGroup("one", [KeyError("a")]), OSError("b")]),
+            "KeyError in neuron 'charge': 'a'",
+        ),
+        (ValueError("a" * 5000), "characters left out"),
+    ],
+)
+def test_the_failure_of_a_run_is_told_as_what_it_really_was(error: Exception, message: str) -> None:
+    assert message in record_of_run(StimulationFailed("1 failed task", [error]), "charge").message
+
+
+def test_of_a_failed_listener_no_neuron_is_told() -> None:
+    record = record_of_run(StimulationFailed("1 failed listener", [ValueError("full")]), None)
+
+    assert record.message == "ValueError in a response listener: full"

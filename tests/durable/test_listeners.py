@@ -70,6 +70,8 @@ async def test_a_run_of_which_only_a_listener_failed_stays_failed(store: Store) 
 
     assert info is not None
     assert (info.status, info.outstanding) == ("failed", 0)
+    assert info.error is not None
+    assert info.error.message == "Boom in a response listener: cannot tell anybody (and 1 more failed)"
     assert again == info
 
 

@@ -92,7 +92,7 @@ async def test_the_failures_of_a_run_are_raised_by_awaiting_it(store: Store) -> 
     assert info is not None
     assert (info.status, info.outstanding) == ("failed", 1)
     assert info.error is not None
-    assert "1 failed task" in info.error.message
+    assert (info.error.type_name, info.error.message) == ("StimulationFailed", "Boom in neuron 'n1': item 1")
 
 
 async def test_a_thousand_runs_at_once_all_complete(store: Store) -> None:
@@ -203,7 +203,7 @@ async def test_the_same_id_returns_the_run_that_has_failed_and_raises_as_it_did(
         with pytest.raises(StimulationFailed):
             await run
         again = await runner.stimulate(graph.signal(1), stimulation_id="a")
-        with pytest.raises(StimulationFailed, match="1 failed task") as raised:
+        with pytest.raises(StimulationFailed, match="Boom in neuron 'n0': item 1") as raised:
             await again
 
     assert str(raised.value.exceptions[0]) == "Boom: item 1"

@@ -141,7 +141,7 @@ async def test_runs_are_found_by_entry_time_and_error(stores: Reopen) -> None:
 
     assert by_entry == [["failed"], ["middle"], []]
     assert by_time == [["middle"], ["failed"]]
-    assert by_error == [[], ["failed"], []]
+    assert by_error == [["failed"], ["failed"], []]
     assert both == []
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import traceback
 
-from cnstra.errors import RecordedFailure, StimulationAborted
+from cnstra.errors import RecordedFailure, StimulationAborted, StimulationFailed
 from cnstra.persist.records import ErrorRecord, TaskRow
 
-__all__ = ["error_of", "reason_text", "record_of"]
+__all__ = ["error_of", "reason_text", "record_of", "record_of_run"]
 
 _MAX_MESSAGE = 2_000
 _MAX_TRACEBACK = 16_000
@@ -24,6 +24,25 @@ def record_of(error: BaseException) -> ErrorRecord:
     if isinstance(error, StimulationAborted):
         return ErrorRecord(type_name, reason_text(error.reason), _traceback(error) if error.__cause__ else "")
     return ErrorRecord(type_name, _cut(_message(error), _MAX_MESSAGE), _traceback(error))
+
+
+def record_of_run(outcome: StimulationFailed, neuron: str | None) -> ErrorRecord:
+    """Return the failure of a run as text whose message tells what failed first, where, and how many others did.
+
+    Args:
+        outcome: What the run has ended with.
+        neuron: The neuron that failed first; ``None`` if it was a listener.
+    """
+    first, *others = outcome.exceptions
+    cause: BaseException = first
+    while isinstance(cause, BaseExceptionGroup):  # as of an `asyncio.TaskGroup` in the handler
+        cause = cause.exceptions[0]
+    known = record_of(cause)
+    place = "a response listener" if neuron is None else f"neuron {neuron!r}"
+    message = f"{known.type_name} in {place}" + (f": {known.message}" if known.message else "")
+    if others:
+        message += f" (and {len(others)} more failed)"
+    return ErrorRecord(type(outcome).__qualname__, message, _traceback(outcome))
 
 
 def error_of(record: ErrorRecord, task: TaskRow | None = None) -> RecordedFailure:

@@ -8,7 +8,7 @@ from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
-from cnstra.durable.failures import record_of
+from cnstra.durable.failures import record_of, record_of_run
 from cnstra.durable.gathering import Pending, Sink, TaskHandle
 from cnstra.durable.naming import SubscriberNames, activation_prefix
 from cnstra.durable.retries import Retries
@@ -202,7 +202,7 @@ class RunRecorder:
             return None
         self._ended = True
         pending = self._gather()
-        pending.delta.ended = how_it_ended(outcome)
+        pending.delta.ended = self._how_it_ended(outcome)
         if self._has_failed and self._retries is not None:
             delay = self._retries.delay_after(outcome)
             if delay is not None:
@@ -256,6 +256,21 @@ class RunRecorder:
         """Have what was gathered beside a transaction written."""
         if self.pending is not None and not self.broken:
             self._sink.submit(self.pending, at_once=True)
+
+    def _how_it_ended(self, outcome: BaseException | None) -> Ended:
+        if outcome is None:
+            return Ended("completed", "completed")
+        if isinstance(outcome, StimulationFailed):
+            return Ended("failed", "failed", record_of_run(outcome, self._neuron_that_raised(outcome.exceptions[0])))
+        if isinstance(outcome, StimulationAborted) and outcome.reason is SHUTDOWN:
+            return Ended("pending", "interrupted")
+        return Ended("aborted", "aborted", record_of(outcome))
+
+    def _neuron_that_raised(self, error: Exception) -> str | None:
+        assert self.stimulation is not None  # noqa: S101 - for the type checker
+        failures = self.stimulation.get_failed_tasks()
+        neuron = next((one.task.neuron for one in failures if one.error is error), None)
+        return None if neuron is None else self._registry.require_neuron_name(neuron)
 
     def _undo(self, handle: TaskHandle) -> None:
         if handle.transaction is not None and self._transactions is not None:
@@ -379,17 +394,6 @@ class RunRecorder:
             status: TaskStatus = "done" if error is None else "failed"
             settled = (row.ordinal, self.attempt_number, row, status, error, started, now - started, contexts)
             delta.history.append(_row(TaskSettled, settled))
-
-
-def how_it_ended(outcome: BaseException | None) -> Ended:
-    """Return the final status of an attempt whose run ended with *outcome*."""
-    if outcome is None:
-        return Ended("completed", "completed")
-    if isinstance(outcome, StimulationFailed):
-        return Ended("failed", "failed", record_of(outcome))
-    if isinstance(outcome, StimulationAborted) and outcome.reason is SHUTDOWN:
-        return Ended("pending", "interrupted")
-    return Ended("aborted", "aborted", record_of(outcome))
 
 
 def _handle_of(activation: Activation) -> TaskHandle:

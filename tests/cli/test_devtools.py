@@ -53,7 +53,7 @@ def test_an_address_that_others_can_reach_needs_a_token_of_its_own(url: str) -> 
 
 
 def test_a_pattern_that_is_none_is_told_in_one_line(url: str) -> None:
-    done = invoke("devtools", "--store", url, "--redact", "[", "--port", "0")
+    done = invoke("devtools", "--store", url, "--redact-keys", "[", "--port", "0")
 
     assert done.exit_code == Exit.USAGE
     assert done.stderr.startswith("cnstra: redact_keys is a regular expression, which '[' is not: ")

@@ -12,6 +12,7 @@ import typer
 
 from cnstra.cli.ending import CommandError, Exit, finish
 from cnstra.cli.places import DirOption, Place, RunnerOption, ScopeOption, StoreOption
+from cnstra.cli.redacting import Discretion, HookOption, KeysOption
 
 if TYPE_CHECKING:
     from cnstra.devtools.app import Options
@@ -31,9 +32,8 @@ def command(
     known_as: Annotated[
         list[str] | None, typer.Option("--known-as", metavar="HOST", help="A name that the server goes by, besides.")
     ] = None,
-    redact: Annotated[
-        str | None, typer.Option("--redact", metavar="PATTERN", help="Show no value of a key in which this is found.")
-    ] = None,
+    redact_keys: KeysOption = None,
+    redact: HookOption = None,
     directory: DirOption = Path(),
 ) -> None:
     """Show the runs of a store in a browser, until SIGTERM or SIGINT (Ctrl-C).
@@ -43,20 +43,20 @@ def command(
     others can reach needs one.
     """
     options: Options = {"hosts": known_as or ()}
-    if redact is not None:
-        options["redact_keys"] = redact
     if token := os.environ.get(_TOKEN):
         options["token"] = token
-    finish(partial(_serve, Place(store, runner, scope, directory), host, port, options))
+    place, discretion = Place(store, runner, scope, directory), Discretion(redact_keys, redact)
+    finish(partial(_serve, place, discretion, host, port, options))
 
 
-def _serve(place: Place, host: str, port: int, options: Options) -> Exit:
+def _serve(place: Place, discretion: Discretion, host: str, port: int, options: Options) -> Exit:
     try:
         from cnstra.devtools import run  # noqa: PLC0415 - its server is an extra
     except ImportError as error:
         raise CommandError(str(error)) from error
     shown = asyncio.run(place.shown())
     options["scope"] = shown.scope
+    options["redact_keys"], options["redact"] = discretion.pattern, discretion.function(place.directory)
     if shown.runner is not None:
         options["cns"], options["registry"] = shown.runner.cns, shown.runner.registry
     try:

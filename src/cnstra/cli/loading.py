@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from inspect import isawaitable, isfunction
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, Final, cast, final
 
 from cnstra.cli.ending import CommandError
@@ -18,7 +19,7 @@ from cnstra.durable import DurableRunner
 from cnstra.persist.registry import CNSPersistOptionsRegistry
 from cnstra.workers import BrokerWorker
 
-__all__ = ["load_graph", "load_registry", "load_runner", "load_worker"]
+__all__ = ["load_function", "load_graph", "load_registry", "load_runner", "load_worker"]
 
 
 @final
@@ -45,6 +46,7 @@ class Kind:
 _RUNNER: Final = Kind("runner", "myapp.runs:runner", (DurableRunner,))
 _WORKER: Final = Kind("runner", "myapp.runs:runner", (DurableRunner, BrokerWorker))
 _GRAPH: Final = Kind("graph", "myapp.graph:cns", (CNS, DurableRunner))
+_FUNCTION: Final = Kind("function", "myapp.secrets:redact", (FunctionType,))
 _REGISTRY: Final = Kind("registry", "myapp.names:registry", (CNSPersistOptionsRegistry, DurableRunner))
 
 
@@ -89,19 +91,35 @@ async def load_registry(target: str, directory: Path) -> CNSPersistOptionsRegist
     return cast("CNSPersistOptionsRegistry | DurableRunner", await _load(target, directory, _REGISTRY))
 
 
+def load_function(target: str, directory: Path) -> Callable[..., Any]:
+    """Return the function, or anything else that can be called, that *target* names; see `load_runner`.
+
+    Raises:
+        CommandError: If there is none.
+    """
+    found = _found(target, directory, _FUNCTION)
+    if not callable(found):
+        raise CommandError(f"{target} is {_brief(found)}; it must be a function")
+    return cast("Callable[..., Any]", found)
+
+
 async def _load(target: str, directory: Path, kind: Kind) -> object:
+    found = _found(target, directory, kind)
+    if not isinstance(found, kind.types) and callable(found):
+        found = await _made_by(found, target)
+    if not isinstance(found, kind.types):
+        raise CommandError(f"{target} is {_brief(found)}; it must be {kind.names}, or a function that returns one")
+    return found
+
+
+def _found(target: str, directory: Path, kind: Kind) -> object:
     module_name, separator, path = target.partition(":")
     if not (module_name and separator and path):
         raise CommandError(f"{target!r} names no {kind.word}; say MODULE:{kind.word.upper()}, such as {kind.example}")
     place = str(directory)
     if place not in sys.path:
         sys.path.insert(0, place)
-    found = _attribute(_module(module_name, place), path, target, kind)
-    if not isinstance(found, kind.types) and callable(found):
-        found = await _made_by(found, target)
-    if not isinstance(found, kind.types):
-        raise CommandError(f"{target} is {_brief(found)}; it must be {kind.names}, or a function that returns one")
-    return found
+    return _attribute(_module(module_name, place), path, target, kind)
 
 
 def _module(name: str, place: str) -> ModuleType:

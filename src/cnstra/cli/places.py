@@ -49,6 +49,19 @@ class Shown:
     scope: str
     runner: DurableRunner | None = None
 
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Store]:
+        """Open the store to look at it, as nobody: no worker is added to it.
+
+        Raises:
+            StoreError: If it cannot be used.
+        """
+        await self.store.open()
+        try:
+            yield self.store
+        finally:
+            await self.store.close()
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -79,11 +92,8 @@ class Place:
             StoreError: If it cannot be used.
         """
         found = await self.shown(new=new)
-        await found.store.open()
-        try:
-            yield found.store, found.scope
-        finally:
-            await found.store.close()
+        async with found.opened() as store:
+            yield store, found.scope
 
     @asynccontextmanager
     async def acting(self) -> AsyncIterator[DurableRunner]:

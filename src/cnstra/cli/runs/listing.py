@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, final
 
 import typer
 
-from cnstra.cli.documents import Run, RunList
+from cnstra.cli.documents import Run
 from cnstra.cli.ending import Exit
 from cnstra.cli.places import DirOption, JsonOption, Place, RunnerOption, ScopeOption, StoreOption
+from cnstra.cli.redacting import Discretion, HookOption, KeysOption, ShowSecretsOption
 from cnstra.cli.runs.performing import perform
-from cnstra.cli.runs.reading import run_document
+from cnstra.cli.runs.reading import documents_of
 from cnstra.cli.runs.statuses import StatusOption
 from cnstra.cli.shown import print_json, print_line, print_table, took
 from cnstra.cli.times import point
@@ -34,33 +35,39 @@ def command(
     store: StoreOption = None,
     runner: RunnerOption = None,
     scope: ScopeOption = None,
+    redact_keys: KeysOption = None,
+    redact: HookOption = None,
+    show_secrets: ShowSecretsOption = False,
     as_json: JsonOption = False,
     directory: DirOption = Path(),
 ) -> None:
     """List stored runs, the newest first; exits with 0, also if there are none."""
     where = RunFilter(None if not status else [one.value for one in status], entry, error=error)
-    stored = (since, until)
-    perform(_list(Place(store, runner, scope, directory), where, stored, limit, cursor, as_json=as_json))
+    asked = _Asked(where, (since, until), limit, cursor, as_json=as_json)
+    perform(_list(Place(store, runner, scope, directory), Discretion(redact_keys, redact, show_secrets), asked))
 
 
-async def _list(
-    place: Place,
-    where: RunFilter,
-    stored: tuple[str | None, str | None],
-    limit: int,
-    cursor: str | None,
-    *,
-    as_json: bool,
-) -> Exit:
-    since, until = point(stored[0], "--since"), point(stored[1], "--until")
-    where = replace(where, created_after=since, created_before=until)
-    async with place.reading() as (store, scope):
-        page = await store.list(scope, where=where, limit=limit, cursor=cursor)
-    runs = [run_document(one) for one in page]
-    if as_json:
-        print_json(RunList(runs, page.cursor))
+@final
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Which runs are wanted, and how."""
+
+    where: RunFilter
+    stored: tuple[str | None, str | None]
+    limit: int
+    cursor: str | None
+    as_json: bool = field(kw_only=True)
+
+
+async def _list(place: Place, discretion: Discretion, asked: _Asked) -> Exit:
+    since, until = point(asked.stored[0], "--since"), point(asked.stored[1], "--until")
+    where = replace(asked.where, created_after=since, created_before=until)
+    async with documents_of(place, discretion) as documents:
+        page = await documents.page(where, limit=asked.limit, cursor=asked.cursor)
+    if asked.as_json:
+        print_json(page)
         return Exit.DONE
-    print_table(("run", "status", "entry", "attempt", "hops", "left", "age", "took", "error"), [*map(_row, runs)])
+    print_table(("run", "status", "entry", "attempt", "hops", "left", "age", "took", "error"), [*map(_row, page.runs)])
     if page.cursor is not None:
         print_line(f"there is more: --cursor {page.cursor}")
     return Exit.DONE

@@ -12,8 +12,9 @@ import typer
 from cnstra.cli.documents import Failure, RunDocument, Task
 from cnstra.cli.ending import CommandError, Exit
 from cnstra.cli.places import DirOption, JsonOption, Place, RunnerOption, ScopeOption, StoreOption
+from cnstra.cli.redacting import Discretion, HookOption, KeysOption, ShowSecretsOption
 from cnstra.cli.runs.performing import perform
-from cnstra.cli.runs.reading import read_run
+from cnstra.cli.runs.reading import documents_of
 from cnstra.cli.shown import brief, moment, print_json, print_line, print_table, took
 
 __all__ = ["export", "show"]
@@ -27,6 +28,9 @@ def show(
     store: StoreOption = None,
     runner: RunnerOption = None,
     scope: ScopeOption = None,
+    redact_keys: KeysOption = None,
+    redact: HookOption = None,
+    show_secrets: ShowSecretsOption = False,
     as_json: JsonOption = False,
     directory: DirOption = Path(),
 ) -> None:
@@ -34,7 +38,8 @@ def show(
 
     Exits with 1 if no such run is stored.
     """
-    perform(_show(Place(store, runner, scope, directory), stimulation_id, as_json=as_json))
+    place, discretion = Place(store, runner, scope, directory), Discretion(redact_keys, redact, show_secrets)
+    perform(_show(place, discretion, stimulation_id, as_json=as_json))
 
 
 def export(
@@ -47,18 +52,22 @@ def export(
     store: StoreOption = None,
     runner: RunnerOption = None,
     scope: ScopeOption = None,
+    redact_keys: KeysOption = None,
+    redact: HookOption = None,
+    show_secrets: ShowSecretsOption = False,
     directory: DirOption = Path(),
 ) -> None:
     """Write everything that is stored of a run as one JSON document: what `show --json` prints.
 
     Exits with 1 if no such run is stored.
     """
-    perform(_export(Place(store, runner, scope, directory), stimulation_id, output, force=force))
+    place, discretion = Place(store, runner, scope, directory), Discretion(redact_keys, redact, show_secrets)
+    perform(_export(place, discretion, stimulation_id, output, force=force))
 
 
-async def _show(place: Place, stimulation_id: str, *, as_json: bool) -> Exit:
-    async with place.reading() as (store, scope):
-        document = await read_run(store, scope, stimulation_id)
+async def _show(place: Place, discretion: Discretion, stimulation_id: str, *, as_json: bool) -> Exit:
+    async with documents_of(place, discretion) as documents:
+        document = await documents.run(stimulation_id)
     if as_json:
         print_json(document)
     else:
@@ -66,9 +75,11 @@ async def _show(place: Place, stimulation_id: str, *, as_json: bool) -> Exit:
     return Exit.DONE
 
 
-async def _export(place: Place, stimulation_id: str, output: Path | None, *, force: bool) -> Exit:
-    async with place.reading() as (store, scope):
-        document = await read_run(store, scope, stimulation_id)
+async def _export(
+    place: Place, discretion: Discretion, stimulation_id: str, output: Path | None, *, force: bool
+) -> Exit:
+    async with documents_of(place, discretion) as documents:
+        document = await documents.run(stimulation_id)
     if output is None:
         print_json(document)
         return Exit.DONE

@@ -12,10 +12,10 @@ import typer
 from cnstra.cli.documents import StatusLine, Task, TaskLine
 from cnstra.cli.ending import Exit
 from cnstra.cli.places import DirOption, JsonOption, Place, RunnerOption, ScopeOption, StoreOption
+from cnstra.cli.redacting import Discretion, HookOption, KeysOption, ShowSecretsOption
 from cnstra.cli.runs.performing import perform
-from cnstra.cli.runs.reading import history_of, require_run, run_document
+from cnstra.cli.runs.reading import Documents, documents_of
 from cnstra.cli.shown import moment, print_json, print_line, took
-from cnstra.persist.ports import Store
 from cnstra.persist.records import RunRecord
 
 __all__ = ["command"]
@@ -30,6 +30,9 @@ def command(
     store: StoreOption = None,
     runner: RunnerOption = None,
     scope: ScopeOption = None,
+    redact_keys: KeysOption = None,
+    redact: HookOption = None,
+    show_secrets: ShowSecretsOption = False,
     as_json: JsonOption = False,
     directory: DirOption = Path(),
 ) -> None:
@@ -38,12 +41,13 @@ def command(
     With --json each line is a document of its own. Exits with 0 if the run completes, and with 1 if it fails or is
     aborted, or no such run is stored.
     """
-    perform(_tail(Place(store, runner, scope, directory), stimulation_id, interval, as_json=as_json))
+    place, discretion = Place(store, runner, scope, directory), Discretion(redact_keys, redact, show_secrets)
+    perform(_tail(place, discretion, stimulation_id, interval, as_json=as_json))
 
 
-async def _tail(place: Place, stimulation_id: str, interval: float, *, as_json: bool) -> Exit:
-    async with place.reading() as (store, scope):
-        tail = _Tail(store, scope, stimulation_id, as_json=as_json)
+async def _tail(place: Place, discretion: Discretion, stimulation_id: str, interval: float, *, as_json: bool) -> Exit:
+    async with documents_of(place, discretion) as documents:
+        tail = _Tail(documents, stimulation_id, as_json=as_json)
         while True:
             if await tail.look():
                 break
@@ -60,8 +64,7 @@ class _Tail:
         status: The run's, when it was last looked at.
     """
 
-    store: Store
-    scope: str
+    documents: Documents
     stimulation_id: str
     as_json: bool = field(kw_only=True)
     status: str = ""
@@ -71,7 +74,7 @@ class _Tail:
 
     async def look(self) -> bool:
         """Tell of what is new, and whether the run is over."""
-        record = await require_run(self.store, self.scope, self.stimulation_id)
+        record = await self.documents.record(self.stimulation_id)
         if (record.hop_count, record.attempt_number) != (self._hops, self._attempt):
             for number in range(max(self._attempt, 1), record.attempt_number + 1):
                 await self._tell_tasks(number)
@@ -81,7 +84,7 @@ class _Tail:
         return record.status in _FINAL
 
     async def _tell_tasks(self, attempt_number: int) -> None:
-        tasks = await history_of(self.store, self.scope, self.stimulation_id, attempt_number)
+        tasks = await self.documents.history(self.stimulation_id, attempt_number)
         for task in tasks[self._shown.get(attempt_number, 0) :]:
             self._tell_task(task)
         self._shown[attempt_number] = len(tasks)
@@ -99,7 +102,7 @@ class _Tail:
         )
 
     def _tell_status(self, record: RunRecord) -> None:
-        run = run_document(record)
+        run = self.documents.brief(record)
         if self.as_json:
             print_json(StatusLine(run), line=True)
             return

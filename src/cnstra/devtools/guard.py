@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Final, final
-from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cnstra.devtools.answering import problem_response
 from cnstra.devtools.pages import login_page
 from cnstra.devtools.problems import ApiProblem
+from cnstra.inspection.doors import Door
 from cnstra.inspection.keys import Keys
 
-__all__ = ["CSRF_HEADER", "LOCAL_HOSTS", "Guard", "cookie_name", "route_path"]
+__all__ = ["CSRF_HEADER", "Guard", "cookie_name", "route_path"]
 
 CSRF_HEADER: Final = "X-CNStra-CSRF"
-LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_FOREIGN: Final = frozenset({"cross-site", "same-site"})
-"""The latter is another port of the same host, whose pages may be anybody's."""
 _OPEN: Final = frozenset({"/login"})
 _HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -49,8 +46,7 @@ class Guard:
     def __init__(self, app: ASGIApp, *, keys: Keys, hosts: Collection[str] = (), origins: Collection[str] = ()) -> None:
         self._app = app
         self._keys = keys
-        self._hosts = LOCAL_HOSTS | {host.lower() for host in hosts}
-        self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
+        self._door = Door(keys, hosts=hosts, origins=origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
@@ -64,7 +60,7 @@ class Guard:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
         try:
-            self._require_place(connection.headers)
+            self._require_place(connection)
             self._require_key(connection)
         except ApiProblem as problem:
             wants_page = problem.code == "not_signed_in" and not route_path(scope).startswith("/api/")
@@ -74,26 +70,17 @@ class Guard:
         else:
             await self._app(scope, receive, send)
 
-    def _require_place(self, headers: Headers) -> None:
-        hosts = headers.getlist("host")
-        if len(hosts) != 1 or _without_port(hosts[0]) not in self._hosts:
-            detail = "the Host header has a name that these DevTools do not go by; allow it with hosts=(...)"
-            raise ApiProblem(421, "foreign_host", detail)
-        for origin in headers.getlist("origin"):
-            if not self._is_own(origin.lower(), hosts[0].lower()):
-                raise ApiProblem(403, "foreign_origin", "pages of other origins may not ask here")
-        if headers.get("sec-fetch-site") in _FOREIGN and headers.get("sec-fetch-mode") != "navigate":
-            raise ApiProblem(403, "foreign_origin", "pages of other sites may not ask here")
-
-    def _is_own(self, origin: str, host: str) -> bool:
-        parts = urlsplit(origin)
-        return origin in self._origins or (parts.scheme in {"http", "https"} and origin == f"{parts.scheme}://{host}")
+    def _require_place(self, connection: HTTPConnection) -> None:
+        refusal = self._door.refusal(connection.scope["headers"])
+        if refusal is None:
+            return
+        hint = "; allow it with hosts=(...)" if refusal.code == "foreign_host" else ""
+        raise ApiProblem(refusal.status, refusal.code, f"{refusal.detail}{hint}")
 
     def _require_key(self, connection: HTTPConnection) -> None:
         if route_path(connection.scope) in _OPEN:
             return
-        scheme, _, given = connection.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self._keys.is_token(given.strip()):
+        if self._door.has_token(connection.scope["headers"]):
             return
         if not self._keys.is_session(connection.cookies.get(cookie_name(connection.scope), "")):
             challenge = {"WWW-Authenticate": 'Bearer realm="cnstra devtools"'}
@@ -112,11 +99,6 @@ def cookie_name(scope: Scope) -> str:
     """Return the name of the session's cookie: browsers keep the cookies of all ports of a host together."""
     server = scope.get("server")
     return f"cnstra_devtools_{server[1] if server and server[1] else 0}"
-
-
-def _without_port(host: str) -> str:
-    name, separator, port = host.lower().rpartition(":")
-    return name if separator and port.isdigit() else host.lower()
 
 
 def _with_headers(send: Send) -> Send:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import signal
 import socket
 import sys
@@ -18,6 +17,7 @@ import uvicorn
 
 from cnstra.devtools.app import DevTools, Options, make
 from cnstra.errors import GraphError
+from cnstra.inspection.doors import is_loopback
 from cnstra.inspection.sources import Source, Subject
 
 __all__ = ["DEFAULT_PORT", "Address", "run", "serve"]
@@ -168,8 +168,7 @@ class _Server(uvicorn.Server):
 
 
 def _prepared(source: Source, host: str, port: int, options: Options) -> tuple[DevTools, socket.socket, Address]:
-    is_local = _is_local(host)
-    if not is_local and options.get("token") is None:
+    if not is_loopback(host) and options.get("token") is None:
         raise GraphError(f"{host} can be reached by others: give a token, and hosts=(...) with the names that they use")
     subject = Subject(source, options.get("cns"), options.get("registry"), options.get("scope"))
     tools = make(subject, subject.reader_for_a_thread(), {**options, "hosts": (*options.get("hosts", ()), host)})
@@ -178,15 +177,6 @@ def _prepared(source: Source, host: str, port: int, options: Options) -> tuple[D
     # Connections inherit it; asyncio sees to it for its own sockets alone. Else an answer in two parts takes 40 ms.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return tools, listening, Address.of(tools, host, listening.getsockname()[1])
-
-
-def _is_local(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False  # a name may be anybody's
 
 
 def _config(tools: DevTools) -> uvicorn.Config:

@@ -8,7 +8,7 @@ from cnstra.errors import CNSError
 
 __all__ = ["NotShown", "Why"]
 
-Why: TypeAlias = Literal["not_found", "no_page", "no_task", "no_neuron", "no_collateral", "no_path", "history_too_long"]
+Why: TypeAlias = Literal["not_found", "no_page", "no_task", "no_neuron", "no_collateral", "no_part", "history_too_long"]
 """For programs: it stays the same when the words change."""
 
 

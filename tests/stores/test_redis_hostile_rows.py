@@ -6,13 +6,16 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, TypeAlias
 
+import msgspec
 import pytest
 import redis
 
 from cnstra.errors import StoreError
+from cnstra.persist.commands import NewCommand
 from cnstra.persist.records import RunFilter
 from cnstra.stores.redis import RedisStore
 from cnstra.stores.redis.link import Link
+from cnstra.stores.redis.packing import pack
 from cnstra.stores.redis.script import Script
 from cnstra.testing.building import FINAL, admitted, enqueued, failure, hop, new_run, run_to_its_end, worker
 from tests.stores.redis_stores import new_prefix, open_redis_store
@@ -250,3 +253,88 @@ async def test_a_run_that_becomes_unreadable_while_it_is_taken_is_given_back(
     run = await pair.get("", "third")
     assert run is not None
     assert (run.status, run.attempt_number, run.fence) == ("pending", 0, 1)
+
+
+# ---- commands --------------------------------------------------------------------------------------------------------
+
+BAD_COMMANDS: dict[str, tuple[Command, str]] = {
+    "no actor": (("HDEL", "commands", "1:actor"), "its actor is missing"),
+    "a key that is no text": (("HSET", "commands", "1:key", b"\xff"), "which is no text"),
+    "no arguments": (("HDEL", "commands", "1:arguments"), "its object of arguments is missing"),
+    "an unknown status": (("HSET", "commands", "1:status", "paused"), "its status is 'paused'"),
+    "an unknown kind": (("HSET", "commands", "1:kind", "explode"), "its kind is 'explode'"),
+    "a time that is none": (("HSET", "commands", "1:ordered", "noon"), "b'noon' is no number"),
+    "takes that are no number": (("HSET", "commands", "1:takes", "often"), "takes is b'often'"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_COMMANDS)
+async def test_a_command_that_cannot_be_read_is_told_and_left_out(
+    pair: RedisStore, spoil: Spoil, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    spoiling, problem = BAD_COMMANDS[name]
+    await pair.order(_new_command("bad"))
+    await pair.order(_new_command("good"))
+    spoil(spoiling)
+
+    with pytest.raises(StoreError, match="command 1 cannot be read") as caught:
+        await pair.command("", "bad")
+
+    assert problem in str(caught.value)
+    assert [one.key for one in await pair.commands("")] == ["good"]
+    assert "a stored command is left out of the list: " in caplog.text
+
+
+async def test_a_command_that_cannot_be_read_holds_no_other_up(pair: RedisStore, spoil: Spoil) -> None:
+    await pair.add_worker(worker(), lease=60)
+    await pair.order(_new_command("bad"))
+    await pair.order(_new_command("good"))
+    spoil(("HDEL", "commands", "1:arguments"))
+
+    with pytest.raises(StoreError, match="command 1 cannot be read: its object of arguments is missing"):
+        await pair.take_command("", "worker", kinds=["retry"], dead=())
+    taken = await pair.take_command("", "worker", kinds=["retry"], dead=())
+
+    assert taken is not None
+    assert taken.key == "good"
+
+
+async def test_a_place_that_is_left_of_a_command_is_passed_over(pair: RedisStore, spoil: Spoil) -> None:
+    await pair.order(_new_command("gone"))
+    await pair.order(_new_command("good"))
+    spoil(("HDEL", "commands", "1:key"), ("ZADD", "commands:waiting", "0", "retry:", "0", "retry:-", "0", "retry:0x"))
+
+    taken = await pair.take_command("", "worker", kinds=["retry", "clone"], dead=())
+
+    assert taken is not None
+    assert taken.key == "good"
+
+
+def _new_command(key: str) -> NewCommand:
+    return NewCommand("", key, "retry", "run", b"{}", "ann")
+
+
+async def test_a_history_of_an_older_version_is_read(pair: RedisStore, spoil: Spoil) -> None:
+    row = (3, 1, "card", "paid", 0, None, "done", None, 1.5, 0.25, {"card": b"1"})  # before tasks had logs
+    spoil(("DEL", "history:bad"), ("RPUSH", "history:bad", pack(row)))
+
+    [one] = await pair.tasks("", "bad")
+
+    assert one.settled.task == (3, "card", "paid", 0, None, None)
+    assert (one.settled.contexts, one.settled.logs) == ({"card": b"1"}, ())
+
+
+async def test_a_history_without_logs_can_be_read_by_an_older_version(pair: RedisStore, spoil: Any) -> None:
+    await pair.commit([hop(await admitted(pair, new_run("run")))])
+
+    [[row]] = spoil(("LRANGE", "history:run", "0", "-1"))
+
+    assert len(msgspec.msgpack.decode(row)) == 11
+
+
+async def test_a_line_of_a_log_that_is_no_text_is_told(pair: RedisStore, spoil: Spoil) -> None:
+    row = (3, 1, "card", "paid", 0, None, "done", None, 1.5, 0.25, None, [(1.0, b"INFO", b"shop", b"\xff")])
+    spoil(("RPUSH", "history:bad", pack(row)))
+
+    with pytest.raises(StoreError, match=r"run 'bad' cannot be read: a line of a log is b'\\xff', which is no text"):
+        await pair.tasks("", "bad")

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cnstra.errors import StoreError
+from cnstra.persist.commands import CommandResult, NewCommand
 from cnstra.persist.records import RunFilter
 from cnstra.stores.redis import RedisStore
 from cnstra.stores.redis.keys import MAX_NUMBER, Keyspace, handle_of, parse_handle, to_bytes
@@ -52,8 +54,8 @@ def test_two_runs_share_no_key(one: tuple[str, str], other: tuple[str, str]) -> 
 
     assert runs[0].isdisjoint(runs[1]) == (one != other)
     for space in spaces:
-        indexes = {*space.indexes, space.counter, space.marks}
-        assert len(indexes) == 19
+        indexes = {*space.indexes, *space.commands, space.counter, space.marks}
+        assert len(indexes) == 24
         assert indexes.isdisjoint(runs[0] | runs[1])
 
 
@@ -61,7 +63,7 @@ def test_two_runs_share_no_key(one: tuple[str, str], other: tuple[str, str]) -> 
 def test_every_key_of_a_scope_is_in_one_slot(scope: str, run_id: str) -> None:
     space = Keyspace("cnstra", scope)
 
-    keys = [*space.indexes, space.counter, *space.of_run(to_bytes(run_id))]
+    keys = [*space.indexes, *space.commands, space.counter, *space.of_run(to_bytes(run_id))]
 
     assert len({slot_of(key) for key in keys}) == 1
 
@@ -116,6 +118,22 @@ async def test_a_name_is_data_and_nothing_else(redis_store: RedisStore, name: st
     assert [one.stimulation_id for one in await redis_store.list(name, where=RunFilter(error=name))] == [name]
     assert await redis_store.delete(name, name, dead=())
     assert [one.stimulation_id for one in await redis_store.list(name)] == ["other"]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+async def test_a_name_in_a_command_is_data_and_nothing_else(redis_store: RedisStore, name: str) -> None:
+    other = await redis_store.order(NewCommand(name, "other", "retry", "other", b"{}", "ann"))
+    new = NewCommand(name, name, "clone", name, name.encode("utf-8", "surrogatepass"), name, seen=name)
+
+    ordered = await redis_store.order(new)
+
+    taken = await redis_store.take_command(name, name, kinds=["clone"], dead=[name])
+    assert taken == replace(ordered, status="taken", taken_by=name, takes=1)
+    assert await redis_store.end_command(name, ordered.number, 1, CommandResult("done", name, made=name))
+    [ended] = await redis_store.commands(name, stimulation_id=name)
+    assert (ended.key, ended.arguments, ended.outcome, ended.made) == (name, new.arguments, name, name)
+    assert await redis_store.purge_commands(name, older_than=-1) == 1
+    assert await redis_store.commands(name) == [other]
 
 
 async def test_a_scope_that_is_a_pattern_purges_nothing_else(redis_store: RedisStore) -> None:

@@ -3,10 +3,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import redis
 
+from cnstra.persist.commands import CommandKind, CommandResult, NewCommand
 from cnstra.persist.records import NewRun, RunFilter, RunState
 from cnstra.stores.redis import RedisStore
 from cnstra.testing.building import (
@@ -58,6 +60,20 @@ async def fill(store: RedisStore, count: int) -> None:
     await store.commit([hop(state, ended=COMPLETED) for state in over])
 
 
+async def order_many(store: RedisStore, count: int) -> None:
+    """Store so many commands that wait, and that have ended."""
+    await asyncio.gather(*(store.order(command(f"ended-{n}", "abort")) for n in range(count)))
+    for n in range(count):
+        await store.take_command("", "worker", kinds=["abort"], dead=())
+        await store.end_command("", n + 1, 1, CommandResult("done", "it is over"))
+    for kind in ("clone", "retry"):
+        await asyncio.gather(*(store.order(command(f"{kind}-{n}", kind)) for n in range(count)))
+
+
+def command(key: str, kind: CommandKind) -> NewCommand:
+    return NewCommand("", key, kind, f"run-{key}", b"{}", "ann")
+
+
 WORK: dict[str, Callable[[RedisStore], Awaitable[object]]] = {
     "claim": lambda store: store.claim("", "worker", dead=(), limit=10),
     "list": lambda store: store.list("", limit=10),
@@ -83,6 +99,44 @@ async def test_no_work_grows_with_the_number_of_runs(server: RedisServer, client
                 done[-1][name] = calls(client) - before
 
     assert done[0] == done[1]
+
+
+COMMANDS: dict[str, Callable[[RedisStore], Awaitable[object]]] = {
+    "order": lambda store: store.order(command(str(uuid4()), "retry")),
+    "take": lambda store: store.take_command("", "worker", kinds=["retry"], dead=()),
+    "look in vain": lambda store: store.take_command("", "other", kinds=["fork"], dead=()),
+    "find": lambda store: store.command("", "ended-3"),
+    "list": lambda store: store.commands("", limit=10),
+    "list of a run": lambda store: store.commands("", stimulation_id="run-ended-3"),
+    "purge": lambda store: store.purge_commands("", older_than=-1, limit=10),
+}
+
+
+async def test_no_work_grows_with_the_number_of_commands(server: RedisServer, client: Any) -> None:
+    done: list[dict[str, int]] = []
+    for count in (30, 200):
+        async with open_redis_store(server.url) as store:
+            await store.add_worker(worker(), lease=60)
+            await order_many(store, count)
+            done.append({})
+            for name, work in COMMANDS.items():
+                await work(store)
+                await work(store)  # the scripts are known after this, also the one that asks which workers live
+                before = calls(client)
+                await work(store)
+                done[-1][name] = calls(client) - before
+
+    assert done[0] == done[1]
+
+
+async def test_many_commands_are_listed_and_purged_whole(redis_store: RedisStore) -> None:
+    await order_many(redis_store, 250)
+
+    assert [one.number for one in await redis_store.commands("", limit=720)] == [*range(750, 30, -1)]
+    assert await redis_store.purge_commands("", older_than=-1, limit=230) == 230
+    assert [one.key for one in await redis_store.commands("", before=252)] == [
+        "clone-0", *(f"ended-{n}" for n in range(249, 229, -1)),
+    ]  # fmt: skip
 
 
 async def test_a_hop_does_no_more_beside_many_outstanding_tasks(server: RedisServer, client: Any) -> None:

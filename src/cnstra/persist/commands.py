@@ -55,7 +55,7 @@ class CommandRecord:
     """A command, and what has become of it.
 
     Attributes:
-        number: Its place among all commands of the store; grows.
+        number: Its place among all commands of the scope, or of the store; grows.
         scope: As in `NewCommand`, like the next six.
         ordered_at: When it was stored.
         status: How far it is.

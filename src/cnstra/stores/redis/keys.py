@@ -105,6 +105,7 @@ class Keyspace:
         counter: The number of the newest run.
         paces: The keys of runs whose rate counts less later, by when it does.
         marks: A hash, how far what goes by the clock has come.
+        commands: What every script about commands is given; see ``scripts/commands.lua``.
         of_run: Returns the keys of the run with that id.
     """
 
@@ -123,6 +124,8 @@ class Keyspace:
         )
         self.telling = (shared_key(prefix, "changed"), b"=" + to_bytes(scope))
         self.counter, self.marks = self._index("last"), self._index("marks")
+        names = ("commands", "commands:waiting", "commands:taken", "commands:ended", "commands:about")
+        self.commands = tuple(map(self._index, names))
         self.of_run = lru_cache(maxsize=2048)(self._of_run)  # a hop takes 1 us less for it
 
     def _index(self, name: str) -> bytes:

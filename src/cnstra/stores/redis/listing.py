@@ -18,7 +18,7 @@ __all__ = ["get", "list_runs"]
 
 _RECORDS: Final = Script("records", *READING)
 _NEWEST: Final = Script("newest")
-_NO_FILTER: Final = (b"", b"", b"", b"")
+_NO_FILTER: Final = (b"",) * 5
 _AT_ONCE: Final = 200
 _LOOKED_AT_AT_ONCE: Final = 300
 
@@ -96,6 +96,7 @@ def _conditions(where: RunFilter) -> tuple[bytes, ...]:
         None if where.created_after is None else repr(float(where.created_after)),
         None if where.created_before is None else repr(float(where.created_before)),
         where.error,
+        where.id_prefix,
     )
     return tuple(b"" if condition is None else b"=" + to_bytes(condition) for condition in conditions)
 

@@ -133,10 +133,13 @@ def _add_task(task: TaskRow, fields: list[bytes], failures: list[bytes]) -> None
 
 
 def _pack_settled(settled: TaskSettled) -> bytes:
-    ordinal, attempt_number, task, status, error, started_at, duration, contexts = settled
+    ordinal, attempt_number, task, status, error, started_at, duration, contexts, logs = settled
     failure = None if error is None else pack_error(error)
     changed = None if contexts is None else dict(contexts)
-    return pack((ordinal, attempt_number, *task[1:5], status, failure, started_at, duration, changed))
+    row = (ordinal, attempt_number, *task[1:5], status, failure, started_at, duration, changed)
+    if not logs:  # nearly always; and an older version can read it
+        return pack(row)
+    return pack((*row, [(line.at, *map(to_bytes, line[1:])) for line in logs]))
 
 
 def _pack_end(ended: Ended) -> list[bytes]:

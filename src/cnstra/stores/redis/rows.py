@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, TypeAlias, TypeVar, get_args, overload
+from typing import Final, NamedTuple, TypeAlias, TypeVar, get_args, overload
 
 import msgspec
 
@@ -11,6 +11,7 @@ from cnstra.persist.records import (
     AttemptRecord,
     AttemptStatus,
     ErrorRecord,
+    LogLine,
     RunRecord,
     SignalRow,
     TaskRow,
@@ -29,12 +30,15 @@ __all__ = [
     "entries_of",
     "error_of",
     "integer",
+    "one_of",
+    "present",
     "run_of",
     "seconds",
     "settled_of",
     "signal_of",
     "task_of",
     "text",
+    "text_or_none",
     "worker_of",
 ]
 
@@ -52,9 +56,25 @@ Values: TypeAlias = Sequence[bytes | None]
 """What a run has in its `FIELDS`."""
 
 _About: TypeAlias = tuple[bytes, Volume, str | None, str | None, int | None]
-_Settled: TypeAlias = tuple[
-    int, int, str, str, int, int | None, TaskStatus, bytes | None, float, float, dict[str, bytes | None] | None
-]
+
+
+class _Settled(NamedTuple):
+    """An entry of the history."""
+
+    ordinal: int
+    attempt_number: int
+    neuron_name: str
+    collateral_name: str
+    subscriber_index: int
+    signal: int | None
+    status: TaskStatus
+    error: bytes | None
+    started_at: float
+    duration: float
+    contexts: dict[str, bytes | None] | None
+    logs: tuple[tuple[float, bytes, bytes, bytes], ...] = ()  # what an older version has stored has none
+
+
 _ABOUT: Final = msgspec.msgpack.Decoder(_About)
 _SETTLED: Final = msgspec.msgpack.Decoder(_Settled)
 _TASK: Final = msgspec.msgpack.Decoder(tuple[str, str, int, int | None])
@@ -89,38 +109,38 @@ def task_of(ordinal: int, stored: bytes, failure: bytes | None) -> TaskRow:
 def settled_of(stored: bytes) -> TaskSettled:
     """Make an entry of the history."""
     row = _read(_SETTLED, stored, "a settled task")
-    ordinal, attempt_number, neuron, collateral, index, signal, status, error, started_at, duration, contexts = row
-    task = TaskRow(ordinal, neuron, collateral, index, signal)
-    return TaskSettled(ordinal, attempt_number, task, status, error_of(error), started_at, duration, contexts)
+    task = TaskRow(row[0], *row[2:6])
+    logs = tuple(LogLine(at, *(text(part, "a line of a log") for part in parts)) for at, *parts in row.logs)
+    return TaskSettled(row.ordinal, row.attempt_number, task, row.status, error_of(row.error), *row[8:11], logs=logs)
 
 
 def entries_of(stored: Iterable[bytes | None]) -> tuple[SignalRow, ...]:
     """Make the entry signals of a run."""
     return tuple(
-        signal_of(ordinal, _present(signal, f"entry signal {ordinal}")) for ordinal, signal in enumerate(stored)
+        signal_of(ordinal, present(signal, f"entry signal {ordinal}")) for ordinal, signal in enumerate(stored)
     )
 
 
 def run_of(scope: str, values: Values, entry: Sequence[SignalRow]) -> RunRecord:
     """Make the record of a run from its `FIELDS`."""
     stored = dict(zip(FIELDS, values, strict=True))
-    about = _read(_ABOUT, _present(stored["about"], "options"), "options")
+    about = _read(_ABOUT, present(stored["about"], "options"), "options")
     options, volume, clone_of, forked_from, forked_task = about
     return RunRecord(
         scope=scope,
-        stimulation_id=text(_present(stored["id"], "id"), "id"),
-        status=_one_of(STATUSES, stored["status"], "status"),
+        stimulation_id=text(present(stored["id"], "id"), "id"),
+        status=one_of(STATUSES, stored["status"], "status"),
         attempt_number=_integer(stored, "attempt"),
         entry=entry,
         options=options,
         volume=volume,
-        owner=_text(stored, "owner"),
+        owner=text_or_none(stored, "owner"),
         fence=_integer(stored, "fence"),
         recoveries=_integer(stored, "recoveries"),
         hop_count=_integer(stored, "hops"),
         outstanding=_integer(stored, "outstanding"),
-        created_at=seconds(_present(stored["created"], "time of storing")),
-        updated_at=seconds(_present(stored["updated"], "time of the last change")),
+        created_at=seconds(present(stored["created"], "time of storing")),
+        updated_at=seconds(present(stored["updated"], "time of the last change")),
         ended_at=seconds(stored["ended"]),
         error=error_of(stored["error"]) or error_of(stored["attempt_error"]),
         clone_of=clone_of,
@@ -128,9 +148,9 @@ def run_of(scope: str, values: Values, entry: Sequence[SignalRow]) -> RunRecord:
         forked_task=forked_task,
         priority=_integer(stored, "priority"),
         due_at=seconds(stored["due"]),
-        abort_requested=_text(stored, "abort"),
+        abort_requested=text_or_none(stored, "abort"),
         starts=0 if stored["starts"] is None else _integer(stored, "starts"),  # it was stored by an older version
-        limit_key=_text(stored, "limit_key"),
+        limit_key=text_or_none(stored, "limit_key"),
     )
 
 
@@ -144,12 +164,12 @@ def attempts_of(stored: Mapping[bytes, bytes], hops_so_far: int) -> list[Attempt
 
 
 def _attempt_of(number: int, stored: Mapping[str, bytes], hops_so_far: int) -> AttemptRecord:
-    status = _one_of(_ATTEMPT_STATUSES, stored.get("status"), "status of an attempt")
+    status = one_of(_ATTEMPT_STATUSES, stored.get("status"), "status of an attempt")
     return AttemptRecord(
         attempt_number=number,
         status=status,
-        worker_id=text(_present(stored.get("worker"), "worker of an attempt"), "worker of an attempt"),
-        started_at=seconds(_present(stored.get("started"), "start of an attempt")),
+        worker_id=text(present(stored.get("worker"), "worker of an attempt"), "worker of an attempt"),
+        started_at=seconds(present(stored.get("started"), "start of an attempt")),
         ended_at=seconds(stored.get("ended")),
         hop_count=hops_so_far if status == "running" else integer(stored.get("hops"), "hops of an attempt"),
         error=error_of(stored.get("error")),
@@ -165,7 +185,7 @@ def worker_of(worker_id: bytes, stored: bytes, lease_until: float, now: float) -
 def integer(stored: bytes | None, what: str) -> int:
     """Make an integer."""
     try:
-        return int(_present(stored, what))
+        return int(present(stored, what))
     except ValueError as error:
         raise BadRow(f"{what} is {stored!r}, which is no integer") from error
 
@@ -194,19 +214,22 @@ def text(stored: bytes, what: str) -> str:
         raise BadRow(f"{what} is {stored!r}, which is no text") from error
 
 
-def _text(stored: Mapping[str, bytes | None], name: str) -> str | None:
+def text_or_none(stored: Mapping[str, bytes | None], name: str) -> str | None:
+    """Make the text of this name, if there is one."""
     value = stored[name]
     return None if value is None else text(value, name)
 
 
-def _present(stored: T | None, what: str) -> T:
+def present(stored: T | None, what: str) -> T:
+    """Return what must be there."""
     if stored is None:
         raise BadRow(f"its {what} is missing")
     return stored
 
 
-def _one_of(known: Iterable[T], stored: bytes | None, what: str) -> T:
-    found = text(_present(stored, what), what)
+def one_of(known: Iterable[T], stored: bytes | None, what: str) -> T:
+    """Return the word that is stored, if it is a *known* one."""
+    found = text(present(stored, what), what)
     for word in known:
         if word == found:
             return word

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import final
 
 from cnstra.errors import StoreError
+from cnstra.persist.commands import CommandKind, CommandRecord, CommandResult, NewCommand
 from cnstra.persist.delta import Delta
 from cnstra.persist.limits import NO_LIMITS, Limits
 from cnstra.persist.ports import EVERY_RUN, HopTransaction
@@ -25,7 +26,7 @@ from cnstra.persist.records import (
     StoreStats,
     WorkerRecord,
 )
-from cnstra.stores.redis import history, listing, marks, numbers, removal, taking, workers
+from cnstra.stores.redis import commands, history, listing, marks, numbers, removal, taking, workers
 from cnstra.stores.redis.address import Address
 from cnstra.stores.redis.admission import admit
 from cnstra.stores.redis.claiming import Claim, put_back
@@ -284,6 +285,35 @@ class RedisStore:
     async def stats(self, scope: str) -> StoreStats:
         """Return the store in numbers; its size is the memory of the servers, with what else they hold."""
         return await numbers.stats(self._link, self._link.space(scope))
+
+    async def order(self, command: NewCommand) -> CommandRecord:
+        """Store a command, unless there is one of its key; return it."""
+        return await commands.order(self._link, self._link.space(command.scope), command)
+
+    async def take_command(
+        self, scope: str, worker_id: str, *, kinds: Collection[CommandKind], dead: Collection[str]
+    ) -> CommandRecord | None:
+        """Take the oldest command of these kinds that no living worker has."""
+        return await commands.take_command(self._link, self._link.space(scope), worker_id, kinds=kinds, dead=dead)
+
+    async def end_command(self, scope: str, number: int, takes: int, result: CommandResult) -> bool:
+        """Note how a command ended; ``False`` if it has been taken again, or has ended."""
+        return await commands.end_command(self._link, self._link.space(scope), number, takes, result)
+
+    async def command(self, scope: str, key: str) -> CommandRecord | None:
+        """Return the command of this key, or ``None``."""
+        return await commands.command(self._link, self._link.space(scope), key)
+
+    async def commands(
+        self, scope: str, *, stimulation_id: str | None = None, before: int | None = None, limit: int = 100
+    ) -> Sequence[CommandRecord]:
+        """Return commands, the latest first; numbers count in each scope."""
+        space = self._link.space(scope)
+        return await commands.commands(self._link, space, stimulation_id=stimulation_id, before=before, limit=limit)
+
+    async def purge_commands(self, scope: str, *, older_than: float, limit: int = 1000) -> int:
+        """Drop up to *limit* commands that ended over *older_than* seconds ago."""
+        return await commands.purge_commands(self._link, self._link.space(scope), older_than=older_than, limit=limit)
 
     @property
     def is_transactional(self) -> bool:

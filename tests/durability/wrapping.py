@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TypeVar
 
+from cnstra.persist.commands import CommandKind, CommandRecord, CommandResult, NewCommand
 from cnstra.persist.delta import Delta
 from cnstra.persist.limits import NO_LIMITS, Limits
 from cnstra.persist.ports import EVERY_RUN, HopTransaction, Store
@@ -156,6 +157,32 @@ class StoreWrapper:
 
     async def stats(self, scope: str) -> StoreStats:
         return await self.around("stats", partial(self.inner.stats, scope))
+
+    async def order(self, command: NewCommand) -> CommandRecord:
+        return await self.around("order", partial(self.inner.order, command))
+
+    async def take_command(
+        self, scope: str, worker_id: str, *, kinds: Collection[CommandKind], dead: Collection[str]
+    ) -> CommandRecord | None:
+        call = partial(self.inner.take_command, scope, worker_id, kinds=kinds, dead=dead)
+        return await self.around("take_command", call)
+
+    async def end_command(self, scope: str, number: int, takes: int, result: CommandResult) -> bool:
+        return await self.around("end_command", partial(self.inner.end_command, scope, number, takes, result))
+
+    async def command(self, scope: str, key: str) -> CommandRecord | None:
+        return await self.around("command", partial(self.inner.command, scope, key))
+
+    async def commands(
+        self, scope: str, *, stimulation_id: str | None = None, before: int | None = None, limit: int = 100
+    ) -> Sequence[CommandRecord]:
+        call = partial(self.inner.commands, scope, stimulation_id=stimulation_id, before=before, limit=limit)
+        return await self.around("commands", call)
+
+    async def purge_commands(self, scope: str, *, older_than: float, limit: int = 1000) -> int:
+        return await self.around(
+            "purge_commands", partial(self.inner.purge_commands, scope, older_than=older_than, limit=limit)
+        )
 
     @property
     def is_transactional(self) -> bool:

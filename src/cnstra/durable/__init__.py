@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cnstra.durable.checkup import CheckReport, RunProblem
+from cnstra.durable.commands import CommandInfo
 from cnstra.durable.handles import DurableRun
 from cnstra.durable.numbers import RunnerStats
 from cnstra.durable.policy import RetryPolicy
@@ -14,6 +15,7 @@ from cnstra.persist.limits import Limit
 
 __all__ = [
     "CheckReport",
+    "CommandInfo",
     "DurableRun",
     "DurableRunner",
     "Keep",

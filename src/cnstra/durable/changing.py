@@ -7,6 +7,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from cnstra.durable.commands import version_of
 from cnstra.durable.failures import reason_text
 from cnstra.durable.fitness import Fitness
 from cnstra.durable.retention import FINAL_STATUSES
@@ -81,9 +82,14 @@ class HeldRuns(StoredRuns):
             RunNotFound: If there is no such run.
             RunNotReady: If it has not failed and was not aborted, or has nothing left to do.
         """
+        return await self._requeue(stimulation_id)
+
+    async def _requeue(self, stimulation_id: str, seen: str | None = None) -> DurableRun:
+        """Let any worker take up a run, unless it is not any more in the version that somebody has seen."""
         self._worker.require_lease()
         async with self._worker.ownership.taking(stimulation_id):
             info = await self._require(stimulation_id)
+            _require_unchanged(info, seen)
             if await self._is_under_way(info) or info.status not in _ENDED_EARLY:
                 raise RunNotReady(stimulation_id, info.status, "only one that has failed or was aborted is requeued")
             _require_tasks(info)
@@ -183,6 +189,10 @@ class HeldRuns(StoredRuns):
             RunNotReady: If it is under way; abort it first.
             StoreError: If the store cannot be asked.
         """
+        await self._drop(stimulation_id)
+
+    async def _drop(self, stimulation_id: str, seen: str | None = None) -> None:
+        """Drop a run, unless it is not any more in the version that somebody has seen."""
         async with self._worker.ownership.taking(stimulation_id):
             try:
                 info = await self._require(stimulation_id)
@@ -190,6 +200,7 @@ class HeldRuns(StoredRuns):
                 if self._worker.live.get(stimulation_id) is not None or not await self._delete(stimulation_id):
                     raise
                 return
+            _require_unchanged(info, seen)
             if await self._is_under_way(info):
                 raise RunNotReady(stimulation_id, info.status, "it is under way here; abort it first")
             if not await self._delete(stimulation_id):
@@ -198,6 +209,13 @@ class HeldRuns(StoredRuns):
     async def _delete(self, stimulation_id: str) -> bool:
         dead = await self._worker.colleagues.dead_and_this()
         return await self.store.delete(self.scope, stimulation_id, dead=dead)
+
+
+def _require_unchanged(info: RunInfo, seen: str | None) -> None:
+    if seen is not None and version_of(info) != seen:
+        attempt, _, status = seen.partition("-")
+        now = f"it is in attempt {info.attempt_number} now, and was {status} in attempt {attempt} when that was ordered"
+        raise RunNotReady(info.stimulation_id, info.status, now)
 
 
 def _require_tasks(info: RunInfo) -> None:

@@ -16,7 +16,7 @@ from cnstra.errors import RunNotFound, RunNotReady
 from cnstra.persist.records import RunRecord
 
 if TYPE_CHECKING:
-    from cnstra.core.signals import Signal
+    from cnstra.core.signals import Collateral, Signal
     from cnstra.durable.handles import DurableRun
     from cnstra.persist.records import NewRun, RunState
 
@@ -88,6 +88,18 @@ class CopiedRuns(NewRuns):
             UnknownName: If this graph does not have what the task names.
             PayloadError: If *payload* cannot be stored, or a stored value does not fit its declared type any more.
         """
+        return await self._fork(stimulation_id, from_task, lambda _: payload, new_id=new_id, enqueue=enqueue)
+
+    async def _fork(
+        self,
+        stimulation_id: str,
+        from_task: int,
+        payload: Callable[[Collateral[Any]], Any],
+        *,
+        new_id: str | None,
+        enqueue: bool,
+    ) -> DurableRun:
+        """Fork with the payload that *payload* makes for the collateral of the task."""
         self._require_place(enqueue=enqueue)
         whole(from_task, "from_task", 0)
         record = await self._record(stimulation_id)
@@ -100,7 +112,8 @@ class CopiedRuns(NewRuns):
         branch = branch_at(await self.store.tasks(self.scope, stimulation_id), from_task, initial)
         if branch is None:
             raise RunNotReady(stimulation_id, record.status, f"no task {from_task} has settled in it; see tasks()")
-        new = self._admission.new_branch(branch, id_of(new_id), options, record.volume, payload)
+        collateral = self._graph.names.registry.require_collateral(branch.task.collateral_name)
+        new = self._admission.new_branch(branch, id_of(new_id), options, record.volume, payload(collateral))
         new = replace(new, forked_from=stimulation_id, forked_task=from_task)
         return await self._begin(new, None if enqueue else self._worker.launcher.branch)
 

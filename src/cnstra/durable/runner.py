@@ -11,9 +11,9 @@ from cnstra.core.cns import CNS
 from cnstra.durable.contexts import CallersContext, ContextFactory
 from cnstra.durable.launching import Graph
 from cnstra.durable.naming import SubscriberNames
+from cnstra.durable.ordering import CommandedRuns
 from cnstra.durable.policy import RetryPolicy
 from cnstra.durable.retention import DEFAULT_RETENTION, RetentionPolicy
-from cnstra.durable.scheduling import ScheduledRuns
 from cnstra.durable.settings import DEFAULT_MAX_ACTIVE_RUNS, DEFAULT_MAX_RECOVERIES, Settings
 from cnstra.durable.surroundings import REAL, Surroundings
 from cnstra.durable.transacting import require_transactions
@@ -32,7 +32,7 @@ __all__ = ["DurableRunner"]
 
 
 @final
-class DurableRunner(ScheduledRuns):
+class DurableRunner(CommandedRuns):
     """Runs a graph so that every run survives the process.
 
     ```python
@@ -74,6 +74,7 @@ class DurableRunner(ScheduledRuns):
         stimulation_context: ``f(stimulation_id, metadata)``, or with a third parameter for the number of the attempt,
             makes the caller's object for runs that are resumed, or are started without one.
         handle_sigterm: Close on SIGTERM, if the program has no handler of its own, and end then.
+        obeys: Carry out the commands that people give, as `order` and the DevTools store them.
 
     Raises:
         GraphError: If an option makes no sense.
@@ -101,6 +102,7 @@ class DurableRunner(ScheduledRuns):
         limits: Mapping[str, Limit] | None = None,
         stimulation_context: ContextFactory | None = None,
         handle_sigterm: bool = True,
+        obeys: bool = True,
         _surroundings: Surroundings = REAL,
     ) -> None:
         if not isinstance(cns, CNS) or not isinstance(registry, CNSPersistOptionsRegistry):
@@ -116,6 +118,7 @@ class DurableRunner(ScheduledRuns):
             retention=retention,
             handle_sigterm=handle_sigterm,
             limits=Limits(limits),
+            keeps_commands=retention is None or not obeys,
         )
         self.cns = cns
         self.registry = registry
@@ -128,6 +131,7 @@ class DurableRunner(ScheduledRuns):
             settings=settings,
             surroundings=_surroundings,
         )
+        self._obeys = obeys
         super().__init__(worker, graph, scope or "", durability, volume, retry=retry)
 
     @property
@@ -170,19 +174,22 @@ class DurableRunner(ScheduledRuns):
         require_transactions(self.cns, self.store)
         if self._schedules:
             self._worker.add_chore("cnstra-schedules", self._keep_time)
+        if self._obeys and hasattr(self.store, "take_command"):  # until every store has commands
+            self._obey()
         await self._worker.open()
 
     async def close(self) -> None:
         """Stop: active handlers may settle, what they did is committed, and runs that are not over are given back."""
         await self._worker.close()
 
-    def observer(self, store: Store | str | Path | None = None) -> DurableRunner:
+    def observer(self, store: Store | str | Path | None = None, *, obeys: bool = False) -> DurableRunner:
         """Return a runner of the same graph, store and scope that takes no runs and drops none; it is not open.
 
         It fires no schedules. It looks at runs, and may enqueue, abort and delete them, as a worker of another name.
 
         Args:
             store: Instead of this runner's own.
+            obeys: Have it carry out commands.
         """
         return DurableRunner(
             self.cns,
@@ -196,6 +203,7 @@ class DurableRunner(ScheduledRuns):
             retry=self._policy,
             stimulation_context=self._graph.callers.factory,
             handle_sigterm=False,
+            obeys=obeys,
         )
 
     async def wait_until_idle(self) -> None:

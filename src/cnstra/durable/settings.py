@@ -36,6 +36,7 @@ class Settings:
     retention: RetentionPolicy = DEFAULT_RETENTION
     handle_sigterm: bool = True
     limits: Limits = NO_LIMITS
+    keeps_commands: bool = False
 
     def __post_init__(self) -> None:
         for name in ("lease", "max_staleness", "grace"):

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from cnstra.durable.retention import Retention
     from cnstra.persist.ports import Store
 
-__all__ = ["Tidying"]
+__all__ = ["COMMANDS_KEPT", "Tidying"]
 
 _EVERY: Final = 3600.0
+COMMANDS_KEPT: Final = 90 * 24 * 3600.0
+"""Seconds since their end; they are small, and tell who has done what."""
+_BATCH: Final = 500
 
 
 @final
@@ -29,6 +32,7 @@ class Tidying:
         retention: Which runs are kept.
         bury: Forgets workers.
         random: Keeps many workers from tidying at the same moment.
+        keeps_commands: Whether commands are left alone that ended long ago.
     """
 
     def __init__(
@@ -39,12 +43,14 @@ class Tidying:
         retention: Retention,
         bury: Callable[[], Awaitable[None]],
         random: Random,
+        keeps_commands: bool = False,
     ) -> None:
         self._store = store
         self._scope = scope
         self._retention = retention
         self._bury = bury
         self._random = random
+        self._keeps_commands = keeps_commands
         self._complaints = Complaints("tidy up the store", asyncio.get_running_loop().time)
 
     async def keep(self) -> None:
@@ -53,8 +59,15 @@ class Tidying:
             try:
                 await self._retention.apply(self._store, self._scope)
                 await self._bury()
+                await self._forget_commands()
                 self._complaints.settle()
             except Exception as error:  # noqa: BLE001 - the next time it may work
                 self._complaints.add(error)
             if not is_ending():
                 await asyncio.sleep(_EVERY * self._random.uniform(0.9, 1.1))
+
+    async def _forget_commands(self) -> None:
+        if self._keeps_commands:
+            return
+        while await self._store.purge_commands(self._scope, older_than=COMMANDS_KEPT, limit=_BATCH) == _BATCH:
+            pass

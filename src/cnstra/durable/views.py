@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, overload
 
+from cnstra.durable.commands import version_of
 from cnstra.persist.records import (
     ErrorRecord,
     FrontierTask,
@@ -88,6 +89,11 @@ class RunInfo:
     abort_requested: str | None = None
     starts: int = 0
     key: str | None = None
+
+    @property
+    def version(self) -> str:
+        """What a person has seen of it who decides upon it: changes when it is tried again, or ends."""
+        return version_of(self)
 
 
 @dataclass(frozen=True, slots=True)

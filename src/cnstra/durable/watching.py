@@ -42,6 +42,7 @@ class Watch:
         poll: Seconds between two looks if the store tells nothing.
         lease: After a pause of so many seconds others may have taken the worker's runs.
         random: For the pauses between tries.
+        looked: Called after each look.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Watch:
         poll: float,
         lease: float,
         random: Random,
+        looked: Callable[[], None],
     ) -> None:
         self._store = store
         self._scope = scope
@@ -70,6 +72,7 @@ class Watch:
         self._poll = poll
         self._lease = lease
         self._random = random
+        self._looked = looked
         self._loop = asyncio.get_running_loop()
         self._complaints = Complaints("look for runs to recover", self._loop.time)
         self._poked = asyncio.Event()
@@ -97,6 +100,7 @@ class Watch:
                     await self._listen()
                     found = await self._look()
                     self._complaints.settle()
+                    self._looked()
                     if not is_ending():
                         await self._wait(found)
                 except Exception as error:  # noqa: BLE001 - a watch that ends is worse than any error

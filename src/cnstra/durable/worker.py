@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from random import Random
 from typing import TYPE_CHECKING, Any, Final, final
 
 from cnstra.durable.colleagues import Colleagues
@@ -83,6 +84,7 @@ class Worker:
         self._termination: Termination | None = None
         self._watch: Watch | None = None
         self._more_chores: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
+        self._looked: list[Callable[[], None]] = []
         self._chores: list[asyncio.Task[None]] = []
 
     # ---- opening ---------------------------------------------------------------------------------------------
@@ -192,6 +194,7 @@ class Worker:
             poll=settings.between_looks,
             lease=settings.lease,
             random=random,
+            looked=self._tell_of_a_look,
         )
         tidying = Tidying(
             self.store,
@@ -199,14 +202,34 @@ class Worker:
             retention=Retention(settings.retention),
             bury=self._bury,
             random=random,
+            keeps_commands=settings.keeps_commands or not hasattr(self.store, "purge_commands"),
         )
         chores = {"cnstra-watch": self._watch.keep(), "cnstra-tidy": tidying.keep()}
         chores |= {name: keep() for name, keep in self._more_chores.items()}
         self._chores = [asyncio.create_task(chore, name=name) for name, chore in chores.items()]
 
-    def add_chore(self, name: str, keep: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Have something done beside the runs, from the end of `open` until the worker closes."""
+    def add_chore(
+        self, name: str, keep: Callable[[], Coroutine[Any, Any, None]], *, looked: Callable[[], None] | None = None
+    ) -> None:
+        """Have something done beside the runs, from the end of `open` until the worker closes.
+
+        Args:
+            name: Of its task.
+            keep: Does it until it is cancelled.
+            looked: Called each time that the worker has looked at the store, which it does whenever that may have news.
+        """
         self._more_chores[name] = keep
+        if looked is not None:
+            self._looked.append(looked)
+
+    def _tell_of_a_look(self) -> None:
+        for tell in self._looked:
+            tell()
+
+    @property
+    def random(self) -> Random:
+        """For the pauses between tries."""
+        return self._surroundings.random
 
     @property
     def was_opened(self) -> bool:

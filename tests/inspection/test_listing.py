@@ -24,11 +24,12 @@ async def _stored(*names: str) -> MemoryStore:
     return store
 
 
-async def _walk(store: MemoryStore, *, limit: int = 2, **filters: str | None) -> list[FoundRuns]:
+async def _walk(
+    store: MemoryStore, *, limit: int = 2, prefix: str | None = None, neuron: str | None = None
+) -> list[FoundRuns]:
     finder, cursor, pages = RunFinder(Reader(store, ""), SEAL), None, []
-    wanted = {"prefix": None, "neuron": None, **filters}
     while True:
-        pages.append(await finder.page(RunFilter(), limit=limit, cursor=cursor, **wanted))
+        pages.append(await finder.page(RunFilter(), prefix=prefix, neuron=neuron, limit=limit, cursor=cursor))
         cursor = pages[-1].cursor
         if cursor is None:
             return pages

@@ -1,17 +1,13 @@
-"""Durations and points in time, as a person types them."""
+"""Durations and points in time, as options have them."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
-from typing import Final
+from datetime import datetime
 
 from cnstra.cli.ending import CommandError
+from cnstra.inspection import times
 
 __all__ = ["duration", "point"]
-
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)([smhdw]?)")
-_UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
 def duration(text: str, what: str) -> float:
@@ -20,10 +16,10 @@ def duration(text: str, what: str) -> float:
     Raises:
         CommandError: If *text* is none of these; *what* names the option.
     """
-    found = _DURATION.fullmatch(text.strip())
-    if found is None:
-        raise CommandError(f"{what} {text!r} is no duration; write one such as 90s, 15m, 12h, 7d or 2w")
-    return float(found[1]) * _UNITS[found[2]]
+    try:
+        return times.duration(text, what)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
 
 
 def point(text: str | None, what: str, now: datetime | None = None) -> float | None:
@@ -32,13 +28,7 @@ def point(text: str | None, what: str, now: datetime | None = None) -> float | N
     Raises:
         CommandError: If *text* is neither; *what* names the option.
     """
-    if text is None:
-        return None
-    if _DURATION.fullmatch(text.strip()):
-        return (now or datetime.now(UTC)).timestamp() - duration(text, what)
     try:
-        when = datetime.fromisoformat(text)
+        return None if text is None else times.point(text, what, now)
     except ValueError as error:
-        example = "2026-01-31, 2026-01-31T12:00 or 2h (so long ago)"
-        raise CommandError(f"{what} {text!r} is no point in time; write one such as {example}") from error
-    return (when if when.tzinfo is not None else when.replace(tzinfo=UTC)).timestamp()
+        raise CommandError(str(error)) from error

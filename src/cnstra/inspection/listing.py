@@ -8,6 +8,7 @@ from typing import Final, final
 from cnstra.inspection.problems import NotShown
 from cnstra.inspection.reading import MAX_HISTORY, Reader
 from cnstra.inspection.sealing import Seal
+from cnstra.inspection.searching import Matches
 from cnstra.persist.records import RunFilter, RunRecord
 
 __all__ = ["FoundRuns", "RunFinder"]
@@ -57,7 +58,14 @@ class RunFinder:
         self._seal = seal
 
     async def page(
-        self, where: RunFilter, *, prefix: str | None, neuron: str | None, limit: int, cursor: str | None
+        self,
+        where: RunFilter,
+        *,
+        prefix: str | None,
+        neuron: str | None,
+        matches: Matches | None = None,
+        limit: int,
+        cursor: str | None,
     ) -> FoundRuns:
         """Return the runs that *where* selects.
 
@@ -65,13 +73,14 @@ class RunFinder:
             where: What the store filters by.
             prefix: Only runs whose id begins so.
             neuron: Only runs that activated a neuron of this name, or are about to.
+            matches: Only runs that it says so of.
             limit: How many at most.
             cursor: That of the page before.
 
         Raises:
             NotShown: If *cursor* is none.
         """
-        search = _Search(self._reader, prefix, neuron)
+        search = _Search(self._reader, prefix, neuron, matches)
         place = _Place() if cursor is None else self._opened(cursor)
         runs, next_place = await search.run(where, limit, place)
         return FoundRuns(runs, None if next_place is None else self._closed(next_place), search.looked_at)
@@ -90,17 +99,18 @@ class RunFinder:
 class _Search:
     """One walk through the store's pages."""
 
-    def __init__(self, reader: Reader, prefix: str | None, neuron: str | None) -> None:
+    def __init__(self, reader: Reader, prefix: str | None, neuron: str | None, matches: Matches | None) -> None:
         self._reader = reader
         self._prefix = prefix
         self._neuron = neuron
+        self._matches = matches
         self._hops = 0
         self._histories = 0
         self.looked_at = 0
 
     async def run(self, where: RunFilter, limit: int, place: _Place) -> tuple[list[RunRecord], _Place | None]:
         found: list[RunRecord] = []
-        is_filtered = self._prefix is not None or self._neuron is not None
+        is_filtered = any(one is not None for one in (self._prefix, self._neuron, self._matches))
         size = max(limit, _HISTORIES) if is_filtered else limit
         cursor = place.cursor
         is_passing = place.after is not None
@@ -126,6 +136,8 @@ class _Search:
     async def _is_wanted(self, run: RunRecord) -> bool:
         self.looked_at += 1
         if self._prefix is not None and not run.stimulation_id.startswith(self._prefix):
+            return False
+        if self._matches is not None and not self._matches(run):
             return False
         return self._neuron is None or await self._has_neuron(run, self._neuron)
 

@@ -15,7 +15,7 @@ test("a filter comes back from the address", () => {
   const query = new URLSearchParams("status=failed&status=nonsense&neuron=a&within=3600");
   const filter = filterOf(query);
 
-  assert.deepEqual(queryOf(filter), { status: ["failed"], id: "", entry: "", neuron: "a", error: "", within: 3600, after: null, before: null });
+  assert.deepEqual(queryOf(filter), { status: ["failed"], id: "", entry: "", neuron: "a", error: "", text: "", within: 3600, after: null, before: null });
   assert.equal(filtersIn(filter), 3);
   assert.equal(paramsOf(filter, 10_000).created_after, 6_400);
 });
@@ -30,6 +30,7 @@ test("a run that comes live is compared with the filter, and only the server kno
   assert.equal(is("after=5&before=6"), true);
   assert.equal(is("before=5"), false);
   assert.equal(is("neuron=n"), null);
+  assert.equal(is("text=ada"), null);
 });
 
 test("what is left grows and shrinks step by step", () => {

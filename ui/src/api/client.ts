@@ -22,12 +22,22 @@ export function apiUrl(path: readonly string[], query: Query = {}): string {
   return `./api/v1/${href(path, query).slice(2)}`;
 }
 
-export async function ask<T>(path: readonly string[], query: Query = {}, signal?: AbortSignal): Promise<T> {
+export function ask<T>(path: readonly string[], query: Query = {}, signal?: AbortSignal): Promise<T> {
+  return answerTo<T>(apiUrl(path, query), { headers: { Accept: "application/json" }, ...(signal && { signal }) });
+}
+
+/** Ask for something that a foreign page must not be able to ask for, which the header shows. */
+export function send<T>(path: readonly string[], body: unknown): Promise<T> {
+  const headers = { Accept: "application/json", "Content-Type": "application/json", "X-CNStra-CSRF": "1" };
+  return answerTo<T>(apiUrl(path), { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+async function answerTo<T>(url: string, how: RequestInit): Promise<T> {
   let answer: Response;
   try {
-    answer = await fetch(apiUrl(path, query), { headers: { Accept: "application/json" }, ...(signal && { signal }) });
+    answer = await fetch(url, how);
   } catch (error) {
-    if (signal?.aborted) throw error;
+    if (how.signal?.aborted) throw error;
     throw new ApiError(0, "unreachable", "The DevTools server does not answer.");
   }
   if (answer.ok) return (await answer.json()) as T;

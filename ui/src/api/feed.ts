@@ -2,6 +2,7 @@
 
 import { computed, signal } from "@preact/signals";
 import { ApiError, apiUrl, ask } from "./client";
+import type { Command } from "./expected";
 import type { Meta, Run, RunCounts, Worker } from "./types";
 
 export interface News {
@@ -9,6 +10,7 @@ export interface News {
   gone: { ref: string; stimulation_id: string };
   stats: { runs: RunCounts; oldest_open_at: number | null };
   workers: { workers: Worker[] };
+  command: Command;
   /** Something may have changed unseen: fetch anew what is shown. */
   resync: { reason: string };
 }
@@ -33,6 +35,7 @@ const listeners: { [K in keyof News]: Set<Listener<K>> } = {
   gone: new Set(),
   stats: new Set(),
   workers: new Set(),
+  command: new Set(),
   resync: new Set(),
 };
 
@@ -85,7 +88,7 @@ function connect(): void {
     storeTrouble.value = is_there ? null : (detail ?? "The store does not answer.");
     if (is_there) arrived("resync", { reason: "the store is back" });
   });
-  for (const kind of ["run", "gone", "stats", "workers", "resync"] as const) hear(kind, (data) => arrived(kind, data));
+  for (const kind of ["run", "gone", "stats", "workers", "command", "resync"] as const) hear(kind, (data) => arrived(kind, data));
 }
 
 function disconnect(): void {
@@ -116,8 +119,8 @@ function hear(kind: string, listener: (data: unknown) => void): void {
 }
 
 function arrived(kind: keyof News, data: unknown): void {
-  if (!isPaused.value) {
-    tell(kind, data as never);
+  if (!isPaused.value || kind === "command") {
+    tell(kind, data as never); // what somebody has ordered here is no news that a pause is for
     return;
   }
   isOutdated = true;

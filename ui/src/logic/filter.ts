@@ -11,6 +11,8 @@ export interface RunFilter {
   readonly entry: string;
   readonly neuron: string;
   readonly error: string;
+  /** Stands in a payload of theirs. */
+  readonly text: string;
   /** Seconds to look back; 0 for all. */
   readonly within: number;
   /** Started then or later, in seconds since the epoch; 0 for no such limit. */
@@ -31,6 +33,7 @@ export function filterOf(query: URLSearchParams): RunFilter {
     entry: query.get("entry") ?? "",
     neuron: query.get("neuron") ?? "",
     error: query.get("error") ?? "",
+    text: query.get("text") ?? "",
     within: seconds("within"),
     after: seconds("after"),
     before: seconds("before"),
@@ -48,11 +51,11 @@ export function paramsOf(filter: RunFilter, now: number): Query {
 }
 
 export function filtersIn(filter: RunFilter): number {
-  const { statuses, within, after, before, id, entry, neuron, error } = filter;
-  return [statuses.length, within, after || before, id, entry, neuron, error].filter(Boolean).length;
+  const { statuses, within, after, before, id, entry, neuron, error, text } = filter;
+  return [statuses.length, within, after || before, id, entry, neuron, error, text].filter(Boolean).length;
 }
 
-/** Whether a run is looked for; `null` if only the server can tell, who knows which neurons it activated. */
+/** Whether a run is looked for; `null` if only the server can tell, who knows its neurons and payloads. */
 export function matches(run: Run, filter: RunFilter, now: number): boolean | null {
   const error = run.error ? `${run.error.type_name}: ${run.error.message}` : "";
   const isFound =
@@ -63,6 +66,6 @@ export function matches(run: Run, filter: RunFilter, now: number): boolean | nul
     run.created_at >= filter.after &&
     (!filter.before || run.created_at < filter.before);
   if (!isFound || (filter.error && !run.error)) return false;
-  if (filter.neuron || (filter.error && !error.includes(filter.error))) return null;
+  if (filter.neuron || filter.text || (filter.error && !error.includes(filter.error))) return null;
   return true;
 }

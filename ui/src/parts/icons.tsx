@@ -22,6 +22,11 @@ const PATHS = {
   plus: "M8 3.5v9M3.5 8h9",
   minus: "M3.5 8h9",
   fit: "M2.5 6V2.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10",
+  retry: "M13 8a5 5 0 1 1-1.5-3.5M13.5 2v3.2h-3.2",
+  trash: "M3 4.5h10M6 4.5V3h4v1.5M4.5 4.5l.6 8.5h5.8l.6-8.5",
+  stimulate: "M9 1.5 3.5 9H8l-1 5.5L12.5 7H8z",
+  actions: "M3 13V3h7l3 3v7zM5.5 8h5M5.5 10.5h5",
+  lock: "M4 7h8v6.5H4zM5.5 7V5a2.5 2.5 0 0 1 5 0v2",
   search: "M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9M10.5 10.5l3 3",
 } as const;
 

@@ -10,7 +10,7 @@ export const isHelpOpen = signal(false);
 
 /** Keys that the view that is shown has of its own. */
 const own = new Map<string, () => void>();
-const PLACES: Readonly<Record<string, string>> = { r: "runs", g: "graph", n: "neurons", h: "health" };
+const PLACES: Readonly<Record<string, string>> = { r: "runs", g: "graph", n: "neurons", s: "stimulate", a: "actions", h: "health" };
 const SECOND_KEY = 1_000;
 let goingSince = 0;
 
@@ -24,6 +24,7 @@ export function onKey(key: string, act: () => void): () => void {
 export function listenToKeys(): void {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (document.querySelector("dialog[open]")) return; // it has the keys for itself
     if (event.key === "Escape") return leave();
     if (isWriting(event.target)) return;
     if (act(event.key)) event.preventDefault();
@@ -45,6 +46,8 @@ function act(key: string): boolean {
     document.querySelector<HTMLInputElement>("[data-search]")?.focus();
   } else if (key === "j" || key === "k") {
     moveRow(key === "j" ? 1 : -1);
+  } else if (key === "x") {
+    document.activeElement?.closest("tr")?.querySelector<HTMLInputElement>("[data-pick]")?.click();
   } else if (key === "p") {
     setPaused(!isPaused.value);
   } else if (key === "t") {
@@ -63,12 +66,13 @@ function leave(): void {
 
 function moveRow(step: number): void {
   const rows = [...document.querySelectorAll<HTMLElement>("[data-row]")];
-  const at = rows.indexOf(document.activeElement as HTMLElement);
+  const active = document.activeElement;
+  const at = rows.findIndex((row) => row === active || row.closest("tr") === (active?.closest("tr") ?? false));
   const next = rows[at < 0 ? (step > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + step))];
   next?.focus();
   next?.scrollIntoView({ block: "nearest" });
 }
 
 function isWriting(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) && (target as HTMLInputElement).type !== "range";
+  return target instanceof HTMLElement && /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) && !/^(range|checkbox)$/.test((target as HTMLInputElement).type);
 }

@@ -1,10 +1,9 @@
 /** What is around every view: where to go, whether it is live, help, and the door. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ask, isSignedOut, signIn } from "../api/client";
+import { isSignedOut, signIn } from "../api/client";
 import { connection, isPaused, missed, setPaused, storeTrouble } from "../api/feed";
-import type { Meta } from "../api/types";
-import { useFetched } from "../api/fetched";
+import { may, meta } from "../api/meta";
 import { href } from "../logic/address";
 import { Icon, Mark, type IconName } from "./icons";
 import { isHelpOpen } from "./keyboard";
@@ -15,11 +14,14 @@ const PLACES: ReadonlyArray<{ name: string; label: string; icon: IconName }> = [
   { name: "runs", label: "Runs", icon: "runs" },
   { name: "graph", label: "Graph", icon: "graph" },
   { name: "neurons", label: "Neurons", icon: "neurons" },
+  { name: "stimulate", label: "Stimulate", icon: "stimulate" },
+  { name: "actions", label: "Actions", icon: "actions" },
   { name: "health", label: "Health", icon: "health" },
 ];
 
 export function TopBar() {
-  const meta = useFetched("meta", (signal) => ask<Meta>(["meta"], {}, signal)).data;
+  const known = meta.value;
+  const places = PLACES.filter(({ name }) => name !== "stimulate" || may("stimulate"));
   return (
     <header class="top">
       <a class="skip" href="#main" onClick={toMain}>
@@ -30,7 +32,7 @@ export function TopBar() {
         <span class="brand-name">CNStra</span>
       </a>
       <nav aria-label="Views">
-        {PLACES.map(({ name, label, icon }) => (
+        {places.map(({ name, label, icon }) => (
           <a key={name} href={href([name])} aria-current={view.value === name ? "page" : undefined}>
             <Icon name={icon} />
             <span>{label}</span>
@@ -38,10 +40,16 @@ export function TopBar() {
         ))}
       </nav>
       <div class="top-end">
-        {meta && (
-          <span class="store" title={`Store: ${meta.store}${meta.scope && `, scope: ${meta.scope}`}`}>
-            {meta.store}
-            {meta.scope && <b>{meta.scope}</b>}
+        {known && (
+          <span class="store" title={`Store: ${known.store}${known.scope && `, scope: ${known.scope}`}`}>
+            {known.store}
+            {known.scope && <b>{known.scope}</b>}
+          </span>
+        )}
+        {known?.read_only && (
+          <span class="read-only" title="These DevTools show, and do nothing">
+            <Icon name="lock" />
+            <span>Read-only</span>
           </span>
         )}
         <LiveChip />
@@ -96,9 +104,13 @@ const KEYS: ReadonlyArray<readonly [string, string]> = [
   ["j  k", "Next and previous row"],
   ["Enter", "Open the row"],
   ["f", "First failure of a run"],
+  ["r", "Retry a run"],
+  ["x", "Pick the row"],
   ["g r", "Runs"],
   ["g g", "Graph"],
   ["g n", "Neurons"],
+  ["g s", "Stimulate"],
+  ["g a", "Actions"],
   ["g h", "Health"],
   ["p", "Pause live updates, go on"],
   ["t", "Theme: system, light, dark"],

@@ -2,11 +2,13 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { asked } from "../actions/asked";
 import { ask } from "../api/client";
 import { useFetched } from "../api/fetched";
+import { may } from "../api/meta";
 import type { ContextChange, FrontierTaskDetail, SignalWithPayload, TaskDetail, Value } from "../api/types";
 import { changed, href } from "../logic/address";
-import { bytes, duration, moment } from "../logic/format";
+import { bytes, counted, duration, moment } from "../logic/format";
 import { differences } from "../logic/json_rows";
 import { refOf } from "../logic/refs";
 import { Icon } from "../parts/icons";
@@ -16,6 +18,7 @@ import { adjust, place } from "../parts/place";
 import { Copy, Fact, StatusPill, Trouble, Waiting } from "../parts/shown";
 import { Traceback } from "../parts/traceback";
 import { keyOf, type Story } from "./story";
+import { TaskLog } from "./task_log";
 
 type Detail = TaskDetail | FrontierTaskDetail;
 
@@ -44,6 +47,11 @@ export function TaskPanel({ runRef, taskKey, story }: { runRef: string; taskKey:
           <h2>{task ? task.neuron_name : "Task"}</h2>
           {task && <span class="dim">#{task.ordinal}</span>}
         </div>
+        {may("fork") && task && "attempt_number" in task && (
+          <button type="button" class="small" onClick={() => (asked.value = { what: "fork", run: story.run, task: story.tasks.find((one) => keyOf(one) === taskKey)! })}>
+            Fork from here…
+          </button>
+        )}
         <button type="button" class="quiet" aria-label="Close the task" title="Close (Esc)" onClick={close}>
           <Icon name="close" />
         </button>
@@ -61,6 +69,11 @@ function Parts({ task, story, loadWhole }: { task: Detail; story: Story; loadWho
     <div class="panel-parts">
       <Facts task={task} story={story} />
       {task.error && <Traceback error={task.error} />}
+      {settled && settled.logs?.length > 0 && (
+        <Part title="Log" note={counted(settled.logs.length, "line")}>
+          <TaskLog lines={settled.logs} />
+        </Part>
+      )}
       <Part title="Input" note={task.input ? signalNote(task.input) : undefined}>
         {task.input ? <JsonTree value={task.input.payload} label="Input" loadWhole={loadWhole} /> : <p class="dim">It is not there any more.</p>}
       </Part>

@@ -2,11 +2,11 @@
 
 import { ApiError, ask } from "../api/client";
 import { useFetched } from "../api/fetched";
-import type { CollateralDetail, Contract, NeuronDetail, NeuronStatisticsDetail, Place, RecentTask } from "../api/types";
+import type { CollateralDetail, NeuronDetail, NeuronStatisticsDetail, Place, RecentTask } from "../api/types";
 import { href } from "../logic/address";
 import { count, duration } from "../logic/format";
 import { refOf } from "../logic/refs";
-import { JsonTree } from "../parts/json_tree";
+import { At, Schema } from "../parts/schema";
 import { Ago, Empty, Fact, StatusPill, Trouble, Waiting } from "../parts/shown";
 import { SampleNote, seconds } from "./neurons_view";
 import { chosenWindow, WindowChoice } from "./window_choice";
@@ -140,77 +140,12 @@ function CollateralContract({ name }: { name: string }) {
   return contract ? <Schema contract={contract} label={name} /> : null;
 }
 
-/** What a payload is like: its fields if it has some, and the whole schema for those who want it. */
-function Schema({ contract, label }: { contract: Contract; label: string }) {
-  const fields = fieldsOf(contract.schema);
-  const text = JSON.stringify(contract.schema);
-  return (
-    <details class="schema">
-      <summary>
-        <code>{contract.type_name}</code> {contract.source && <At place={contract.source} />}
-        {fields.length > 0 && <span class="dim">{fields.map((field) => field.name).join(", ")}</span>}
-      </summary>
-      {fields.length > 0 && (
-        <ul class="fields">
-          {fields.map((field) => (
-            <li key={field.name}>
-              <code>{field.name}</code> <span class="dim">{field.type}</span>
-              {field.isRequired && <span class="tag">required</span>}
-            </li>
-          ))}
-        </ul>
-      )}
-      <JsonTree value={{ bytes: text.length, is_cut: false, is_readable: true, data: contract.schema }} label={`Schema of ${label}`} />
-    </details>
-  );
-}
-
-interface Field {
-  readonly name: string;
-  readonly type: string;
-  readonly isRequired: boolean;
-}
-
-type SchemaObject = Readonly<Record<string, unknown>>;
-
-function fieldsOf(schema: unknown): Field[] {
-  const root = schema as SchemaObject;
-  const resolved = resolve(root, root);
-  const properties = resolved.properties as Readonly<Record<string, SchemaObject>> | undefined;
-  const required = (resolved.required ?? []) as readonly string[];
-  return Object.entries(properties ?? {}).map(([name, value]) => ({ name, type: typeOf(value), isRequired: required.includes(name) }));
-}
-
-function resolve(schema: SchemaObject, root: SchemaObject): SchemaObject {
-  const ref = schema.$ref;
-  if (typeof ref !== "string") return schema;
-  return (root.$defs as Readonly<Record<string, SchemaObject>> | undefined)?.[ref.split("/").at(-1)!] ?? schema;
-}
-
-function typeOf(schema: SchemaObject): string {
-  if (typeof schema.$ref === "string") return schema.$ref.split("/").at(-1)!;
-  if (Array.isArray(schema.anyOf)) return schema.anyOf.map((one) => typeOf(one as SchemaObject)).join(" or ");
-  if (Array.isArray(schema.enum)) return schema.enum.map(String).join(" or ");
-  if (schema.type === "array") return `list of ${typeOf((schema.items ?? {}) as SchemaObject)}`;
-  return String(schema.format ?? schema.type ?? "anything");
-}
-
 function SourceOf({ place }: { place: Place | null }) {
   if (!place) return null;
   return (
     <code class="source" title={place.file ?? place.module}>
       {place.name}
       <At place={place} />
-    </code>
-  );
-}
-
-function At({ place }: { place: Place }) {
-  if (place.file === null) return null;
-  return (
-    <code class="source dim" title={`${place.file}:${place.line}`}>
-      {" "}
-      {place.file.split("/").slice(-2).join("/")}:{place.line}{" "}
     </code>
   );
 }

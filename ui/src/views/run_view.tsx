@@ -1,13 +1,15 @@
 /** One run: what happened, where it failed, and what is left of it. */
 
 import { useEffect, useRef } from "preact/hooks";
-import { ApiError, apiUrl, ask } from "../api/client";
+import { CommandTable } from "../actions/command_table";
+import { RunActions } from "../actions/run_actions";
+import { UnderWay } from "../actions/under_way";
+import { ApiError, ask } from "../api/client";
 import { listen } from "../api/feed";
 import { useFetched } from "../api/fetched";
 import type { Lineage, RunDetail, RunLink } from "../api/types";
 import { changed, href } from "../logic/address";
 import { count, moment } from "../logic/format";
-import { Icon } from "../parts/icons";
 import { JsonTree } from "../parts/json_tree";
 import { onKey } from "../parts/keyboard";
 import { adjust, place } from "../parts/place";
@@ -20,7 +22,7 @@ import { TaskTable } from "../run/task_table";
 import { Timeline } from "../run/timeline";
 import { RunTable } from "./runs_view";
 
-const VIEWS = ["timeline", "graph", "tasks", "details", "lineage"] as const;
+const VIEWS = ["timeline", "graph", "tasks", "details", "lineage", "actions"] as const;
 /** More attempts are chosen from a list. */
 const MANY_ATTEMPTS = 5;
 type ViewName = (typeof VIEWS)[number];
@@ -58,6 +60,7 @@ function Told({ story, runRef }: { story: Story; runRef: string }) {
   return (
     <>
       <Head run={story.run} />
+      <UnderWay runRef={runRef} />
       <WhatFailed story={story} failure={failure} isShown={failure !== null && task === keyOf(failure)} />
       <div class={`run-body ${task ? "has-panel" : ""}`}>
         <div class="run-main">
@@ -84,9 +87,7 @@ function Head({ run }: { run: RunDetail }) {
         <h1 class="mono">{run.stimulation_id}</h1>
         <Copy text={run.stimulation_id} what="id" />
         <StatusPill status={run.status} />
-        <a class="button" href={apiUrl(["runs", run.ref, "export"])} download>
-          <Icon name="download" /> Download
-        </a>
+        <RunActions run={run} />
       </div>
       <dl class="facts strip">
         <Fact name="Started">
@@ -150,7 +151,7 @@ function Choices({ story }: { story: Story }) {
     <div class="choices">
       <nav class="tabs" aria-label="Views of the run">
         {VIEWS.map((name) => (
-          <a key={name} href={changed(place.value, { view: name === "timeline" ? null : name })} aria-current={view === name ? "page" : undefined}>
+          <a key={name} href={changed(place.value, { view: name === "timeline" ? null : name, cursor: null })} aria-current={view === name ? "page" : undefined}>
             {name.charAt(0).toUpperCase() + name.slice(1)}
           </a>
         ))}
@@ -210,6 +211,8 @@ function Chosen({ story, runRef, task }: { story: Story; runRef: string; task: s
       return <Details story={story} runRef={runRef} />;
     case "lineage":
       return <Relatives runRef={runRef} />;
+    case "actions":
+      return <CommandTable run={runRef} />;
     default:
       return <Timeline tasks={tasks} left={left} selected={task} isRunning={isOpen} />;
   }

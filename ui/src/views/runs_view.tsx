@@ -1,9 +1,11 @@
 /** The runs: found by filters that are kept in the address, and moving while they are looked at. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import { Pick, PickPage, SelectionBar, useSelection, type Selection } from "../actions/selection";
 import { ApiError, ask } from "../api/client";
 import { listen } from "../api/feed";
 import { useFetched } from "../api/fetched";
+import { may } from "../api/meta";
 import type { Collaterals, Graph, Health, Run, RunCounts, RunPage, RunStatus } from "../api/types";
 import { href } from "../logic/address";
 import { filterOf, filtersIn, matches, paramsOf, queryOf, STATUSES, type RunFilter } from "../logic/filter";
@@ -76,7 +78,7 @@ function FilterBar({ filter }: { filter: RunFilter }) {
   const collaterals = useFetched("collaterals", (signal) => ask<Collaterals>(["collaterals"], {}, signal)).data;
   const graph = useFetched("graph", (signal) => ask<Graph>(["graph"], {}, signal)).data;
   const entries = collaterals?.collaterals.filter((one) => one.is_entry).map((one) => one.name) ?? [];
-  const text = (name: "id" | "entry" | "neuron" | "error") => (value: string) =>
+  const text = (name: "id" | "entry" | "neuron" | "error" | "text") => (value: string) =>
     setFilter({ ...filter, [name]: value }, { replace: true });
   const active = filtersIn(filter);
   return (
@@ -89,6 +91,7 @@ function FilterBar({ filter }: { filter: RunFilter }) {
         <TextFilter name="entry" label="Entry" value={filter.entry} onValue={text("entry")} options={entries} />
         <TextFilter name="neuron" label="Neuron" value={filter.neuron} onValue={text("neuron")} options={graph?.neurons.map((one) => one.name) ?? []} />
         <TextFilter name="error" label="Error contains" value={filter.error} onValue={text("error")} />
+        <TextFilter name="text" label="Payload contains" value={filter.text} onValue={text("text")} />
         <TimeFilter filter={filter} />
         {active > 0 && (
           <button type="button" class="quiet clear" onClick={() => go(href(["runs"]))}>
@@ -196,12 +199,14 @@ function RunList({ filter, cursor }: { filter: RunFilter; cursor: string | null 
   const key = place.value.query.toString();
   const page = useFetched(`runs?${key}`, async (signal) => firstIfStale(filter, cursor, signal));
   const runs = useLiveRuns(page.data, filter, cursor === null, page.reload);
+  const selection = useSelection(runs ?? NONE, key);
   if (page.error && page.data === null) return <Trouble error={page.error} retry={page.reload} />;
   // The runs of the filter before are there until those of the new one have come.
   if (runs === null || (runs.length === 0 && page.data === null)) return <Waiting what="runs" />;
   return (
     <>
-      {page.data && runs.length === 0 ? <NoRuns filter={filter} page={page.data} /> : <RunTable runs={runs} isBusy={page.data === null} />}
+      {page.data && runs.length === 0 ? <NoRuns filter={filter} page={page.data} /> : <RunTable runs={runs} isBusy={page.data === null} selection={may("retry") || may("abort") ? selection : null} />}
+      <SelectionBar selection={selection} />
       <nav class="pages" aria-label="Pages">
         {cursor !== null && <a href={href(["runs"], queryOf(filter))}>Newest</a>}
         {page.data?.cursor && (
@@ -213,6 +218,8 @@ function RunList({ filter, cursor }: { filter: RunFilter; cursor: string | null 
     </>
   );
 }
+
+const NONE: readonly Run[] = [];
 
 /** A cursor is good for one server; with another's, the list begins at its beginning. */
 async function firstIfStale(filter: RunFilter, cursor: string | null, signal: AbortSignal): Promise<RunPage> {
@@ -279,12 +286,25 @@ function NoRuns({ filter, page }: { filter: RunFilter; page: RunPage }) {
   );
 }
 
-export function RunTable({ runs, label = "Runs", isBusy = false }: { runs: readonly Run[]; label?: string; isBusy?: boolean }) {
+interface RunTableProps {
+  readonly runs: readonly Run[];
+  readonly label?: string;
+  readonly isBusy?: boolean;
+  /** Those that are picked, where some can be. */
+  readonly selection?: Selection | null;
+}
+
+export function RunTable({ runs, label = "Runs", isBusy = false, selection = null }: RunTableProps) {
   return (
     <div class="card table-card">
-      <table class="runs" aria-label={label} aria-busy={isBusy}>
+      <table class={`runs ${selection ? "can-pick" : ""}`} aria-label={label} aria-busy={isBusy}>
         <thead>
           <tr>
+            {selection && (
+              <th scope="col" data-cell="pick">
+                <PickPage selection={selection} />
+              </th>
+            )}
             <th scope="col">Status</th>
             <th scope="col">Run</th>
             <th scope="col">Entry</th>
@@ -303,7 +323,7 @@ export function RunTable({ runs, label = "Runs", isBusy = false }: { runs: reado
         </thead>
         <tbody>
           {runs.map((run) => (
-            <RunRow key={run.ref} run={run} />
+            <RunRow key={run.ref} run={run} selection={selection} />
           ))}
         </tbody>
       </table>
@@ -311,9 +331,14 @@ export function RunTable({ runs, label = "Runs", isBusy = false }: { runs: reado
   );
 }
 
-function RunRow({ run }: { run: Run }) {
+function RunRow({ run, selection }: { run: Run; selection: Selection | null }) {
   return (
-    <tr data-run={run.stimulation_id}>
+    <tr data-run={run.stimulation_id} class={selection?.has(run) ? "is-picked" : ""}>
+      {selection && (
+        <td data-cell="pick">
+          <Pick run={run} selection={selection} />
+        </td>
+      )}
       <td data-cell="status">
         <StatusPill status={run.status} />
       </td>

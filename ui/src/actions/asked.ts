@@ -1,0 +1,11 @@
+/** What somebody is about to do: a dialog asks whether they mean it. */
+
+import { signal } from "@preact/signals";
+import type { Run, Task } from "../api/types";
+
+export type Asked =
+  | { readonly what: "retry" | "clone" | "abort" | "delete"; readonly run: Run }
+  | { readonly what: "fork"; readonly run: Run; readonly task: Task }
+  | { readonly what: "many"; readonly deed: "retry" | "abort"; readonly runs: readonly Run[] };
+
+export const asked = signal<Asked | null>(null);

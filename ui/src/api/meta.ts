@@ -1,0 +1,24 @@
+/** What these DevTools are of, and what may be done with them. */
+
+import { computed, signal } from "@preact/signals";
+import { ask } from "./client";
+import type { CommandKind } from "./expected";
+import { listen } from "./feed";
+import type { Meta } from "./types";
+
+export const meta = signal<Meta | null>(null);
+/** Whether anything may be done at all. */
+export const canAct = computed(() => (meta.value?.actions.length ?? 0) > 0);
+
+export function may(kind: CommandKind): boolean {
+  return meta.value?.actions.includes(kind) ?? false;
+}
+
+/** Ask for it, and again when the server may be another one. */
+export function followMeta(): void {
+  const load = async () => {
+    meta.value = await ask<Meta>(["meta"]).catch(() => meta.value);
+  };
+  listen("resync", () => void load());
+  void load();
+}

@@ -392,7 +392,7 @@ class RunRecorder:
             now = time()
             started = handle.started or now
             status: TaskStatus = "done" if error is None else "failed"
-            settled = (row.ordinal, self.attempt_number, row, status, error, started, now - started, contexts)
+            settled = (row.ordinal, self.attempt_number, row, status, error, started, now - started, contexts, ())
             delta.history.append(_row(TaskSettled, settled))
 
 

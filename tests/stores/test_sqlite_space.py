@@ -31,7 +31,7 @@ async def test_a_long_loop_in_volume_progress_leaves_a_small_file(sqlite_store: 
 
     assert state.sequence == 100_000
     await sqlite_store.close()
-    assert sum(sizes(tmp_path).values()) < 240_000
+    assert sum(sizes(tmp_path).values()) < 270_000
 
 
 async def test_a_hop_in_volume_full_takes_few_bytes(sqlite_store: SqliteStore, tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ async def test_a_purge_gives_space_back(sqlite_store: SqliteStore, tmp_path: Pat
     assert await sqlite_store.purge("", statuses=FINAL, older_than=-1) == 10
 
     await sqlite_store.close()
-    assert sizes(tmp_path)["runs.db"] < 150_000
+    assert sizes(tmp_path)["runs.db"] < 180_000
 
 
 async def test_the_log_is_folded_into_the_file_on_close(sqlite_store: SqliteStore, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from cnstra.stores.sqlite.changes import note_change
 from cnstra.stores.sqlite.limiting import note_free, note_waiting
 from cnstra.stores.sqlite.rows import span
 from cnstra.stores.sqlite.statements import ManyRows
-from cnstra.stores.sqlite.texts import contexts_text, error_text, outputs_text
+from cnstra.stores.sqlite.texts import contexts_text, error_text, logs_text, outputs_text
 
 __all__ = ["Batch"]
 
@@ -31,8 +31,9 @@ _ADD_TASKS = ManyRows(
 # Comes before the run's progress moves on: until then that tells of the history row before this one.
 _ADD_HISTORY = ManyRows(
     "INSERT OR ROLLBACK INTO cnstra_history (id, previous, key, ordinal, attempt_number, neuron_name, collateral_name, "
-    "dendrite_index, signal, status, error, started_at, duration, contexts, outputs) VALUES",
-    "(?, coalesce(?, (SELECT last_history FROM cnstra_progress WHERE key = ?)), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "dendrite_index, signal, status, error, started_at, duration, contexts, outputs, logs) VALUES",
+    "(?, coalesce(?, (SELECT last_history FROM cnstra_progress WHERE key = ?)), "
+    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 )
 _SET_CONTEXTS = ManyRows(
     "INSERT INTO cnstra_contexts (key, neuron_name, value) VALUES",
@@ -159,7 +160,7 @@ class Batch:
             emitted.setdefault(signal[4], []).append(signal)
         sources: dict[int | None, int] = {}
         row, previous = self._next_id, self.last_history.get(key)
-        for ordinal, attempt_number, task, status, error, started_at, duration, contexts in delta.history:
+        for ordinal, attempt_number, task, status, error, started_at, duration, contexts, logs in delta.history:
             outputs = emitted.pop(ordinal, None) if error is None else None
             text = None if outputs is None else outputs_text(outputs)
             for signal in outputs or ():
@@ -167,7 +168,7 @@ class Batch:
             failure = error and error_text(error)
             values = contexts_text(contexts) if contexts else None
             rows += (row, previous, key, key, ordinal, attempt_number, *task[1:5], status, failure, started_at)
-            rows += (duration, values, text)
+            rows += (duration, values, text, logs_text(logs) if logs else None)
             previous = row
             row += 1
         self._next_id, self.last_history[key] = row, row - 1

@@ -24,7 +24,7 @@ __all__ = ["HISTORY", "attempts", "frontier", "get", "peek", "tasks"]
 HISTORY = f"""
     WITH RECURSIVE {HISTORY_IDS}
     SELECT ordinal, attempt_number, neuron_name, collateral_name, dendrite_index, signal, status, error, started_at,
-           duration, contexts, outputs
+           duration, contexts, logs, outputs
     FROM found CROSS JOIN cnstra_history USING (id) ORDER BY id
 """  # noqa: S608 - a text of ours
 

@@ -18,7 +18,7 @@ from cnstra.persist.records import (
     Volume,
 )
 from cnstra.stores.sqlite.errors import BadRow
-from cnstra.stores.sqlite.texts import contexts_of, error_of, outputs_of, reason_of
+from cnstra.stores.sqlite.texts import contexts_of, error_of, logs_of, outputs_of, reason_of
 
 __all__ = [
     "HISTORY_IDS",
@@ -178,6 +178,7 @@ def settled_of(row: Sequence[Any], run_id: str) -> TaskSettled:
         started_at,
         duration,
         contexts,
+        logs,
     ) = row
     failure = error_of(error, run_id)
     return TaskSettled(
@@ -189,6 +190,7 @@ def settled_of(row: Sequence[Any], run_id: str) -> TaskSettled:
         started_at=started_at,
         duration=duration,
         contexts=contexts_of(contexts, run_id),
+        logs=logs_of(logs, run_id),
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar, final
 
 from cnstra.errors import StoreError
+from cnstra.persist.commands import CommandKind, CommandRecord, CommandResult, NewCommand
 from cnstra.persist.delta import Delta
 from cnstra.persist.limits import NO_LIMITS, Limits
 from cnstra.persist.ports import EVERY_RUN, HopTransaction
@@ -30,7 +31,7 @@ from cnstra.persist.records import (
     StoreStats,
     WorkerRecord,
 )
-from cnstra.stores.sqlite import claims, ending, listing, marks, reads, removal, schedule, workers
+from cnstra.stores.sqlite import claims, commands, ending, listing, marks, reads, removal, schedule, workers
 from cnstra.stores.sqlite.admission import admit
 from cnstra.stores.sqlite.changes import ChangeWatch
 from cnstra.stores.sqlite.commits import commit_all, commit_fitting
@@ -352,6 +353,41 @@ class SqliteStore:
     async def stats(self, scope: str) -> StoreStats:
         """Return the store in numbers; its size is that of the file."""
         return await self._reader.run(partial(listing.stats, scope=scope))
+
+    async def order(self, command: NewCommand) -> CommandRecord:
+        """Store a command, unless there is one of its key; return it."""
+        row, is_new = await self._write(partial(commands.order, command=command))
+        if is_new:
+            self._watch.tell()
+        return row
+
+    async def take_command(
+        self, scope: str, worker_id: str, *, kinds: Collection[CommandKind], dead: Collection[str]
+    ) -> CommandRecord | None:
+        """Take the oldest command of these kinds that no living worker has."""
+        look = partial(commands.find_free, scope=scope, kinds=kinds, dead=dead)
+        if await self._reader.run(look) is None:  # most looks: they keep nobody from writing
+            return None
+        return await self._write(partial(commands.take, scope=scope, worker_id=worker_id, kinds=kinds, dead=dead))
+
+    async def end_command(self, scope: str, number: int, takes: int, result: CommandResult) -> bool:
+        """Note how a command ended; ``False`` if it has been taken again, or has ended."""
+        return await self._write(partial(commands.end, scope=scope, number=number, takes=takes, result=result))
+
+    async def command(self, scope: str, key: str) -> CommandRecord | None:
+        """Return the command of this key, or ``None``."""
+        return await self._reader.run(partial(commands.find, scope=scope, key=key))
+
+    async def commands(
+        self, scope: str, *, stimulation_id: str | None = None, before: int | None = None, limit: int = 100
+    ) -> Sequence[CommandRecord]:
+        """Return commands, the latest first."""
+        work = partial(commands.listed, scope=scope, run_id=stimulation_id, before=before, limit=limit)
+        return await self._reader.run(work)
+
+    async def purge_commands(self, scope: str, *, older_than: float, limit: int = 1000) -> int:
+        """Drop up to *limit* commands that ended over *older_than* seconds ago."""
+        return await self._write(partial(commands.purge, scope=scope, older_than=older_than, limit=limit))
 
     @property
     def is_transactional(self) -> bool:

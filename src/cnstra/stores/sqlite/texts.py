@@ -1,4 +1,4 @@
-"""Errors, reasons, contexts and outputs as JSON texts in a column.
+"""Errors, reasons, contexts, outputs and logs as JSON texts in a column.
 
 Most are in ASCII, since a message may hold what is no valid Unicode, which SQLite would not take.
 """
@@ -6,11 +6,11 @@ Most are in ASCII, since a message may hold what is no valid Unicode, which SQLi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from cnstra.persist.records import ErrorRecord, SignalRow
+from cnstra.persist.records import ErrorRecord, LogLine, SignalRow
 from cnstra.stores.sqlite.errors import BadRow
 
 __all__ = [
@@ -18,6 +18,8 @@ __all__ = [
     "contexts_text",
     "error_of",
     "error_text",
+    "logs_of",
+    "logs_text",
     "outputs_of",
     "outputs_text",
     "reason_of",
@@ -92,3 +94,21 @@ def outputs_of(data: bytes | None, producer: int, run_id: str) -> tuple[SignalRo
         )
     except (msgspec.DecodeError, TypeError, RecursionError) as error:
         raise BadRow(f"outputs of run {run_id!r} cannot be read back ({error}); delete or repair the run") from error
+
+
+def logs_text(lines: Sequence[LogLine]) -> str:
+    """Return what a task logged as JSON."""
+    return json.dumps(lines)
+
+
+def logs_of(text: object, run_id: str) -> tuple[LogLine, ...]:
+    """Read what a task logged back."""
+    if text is None:
+        return ()
+    try:
+        return tuple(
+            LogLine(float(at), str(level), str(logger_name), str(message))
+            for at, level, logger_name, message in json.loads(str(text))
+        )
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BadRow(f"a log of run {run_id!r} cannot be read back ({error}); delete or repair the run") from error

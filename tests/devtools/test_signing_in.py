@@ -110,3 +110,39 @@ def test_the_form_is_shown_to_whoever_is_not_signed_in(browser: httpx.Client) ->
     assert page.status_code == 401
     assert '<form method="post" action="/login">' in page.text
     assert "<script" not in page.text
+
+
+def test_the_form_leads_back_to_where_somebody_wanted_to_go(browser: httpx.Client) -> None:
+    asked = browser.get("/", headers={"Sec-Fetch-Mode": "navigate"})
+    form = browser.get(asked.headers["location"])
+    given = browser.post(asked.headers["location"], data={"token": TOKEN})
+
+    assert (asked.status_code, asked.headers["location"]) == (303, "/login?next=%2F")
+    assert '<form method="post"><label' in form.text  # to its own address, with what is behind the #
+    assert (given.status_code, given.headers["location"], _is_in(browser)) == (303, "/", True)
+
+
+def test_a_login_link_may_have_a_place_to_go_on_to(address: Address, browser: httpx.Client) -> None:
+    welcome = browser.get(f"{address.login_link()}&next=%2F%23%2Fruns%2Forder-1")
+
+    assert 'content="0;url=/#/runs/order-1"' in welcome.text
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example/",
+        "evil",
+        "",
+        "/\t/evil.example",
+        "/a b",
+        "/\r\nX: y",
+        "javascript:x",
+    ],
+)
+def test_after_signing_in_nobody_is_sent_to_another_server(browser: httpx.Client, place: str) -> None:
+    given = browser.post("/login", params={"next": place}, data={"token": TOKEN})
+
+    assert given.headers["location"] == "/"

@@ -7,10 +7,11 @@ from typing import Final, final
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cnstra.devtools.answering import problem_response
-from cnstra.devtools.pages import login_page
+from cnstra.devtools.pages import login_page, login_redirect
 from cnstra.devtools.problems import ApiProblem
 from cnstra.inspection.doors import Door
 from cnstra.inspection.keys import Keys
@@ -63,10 +64,7 @@ class Guard:
             self._require_place(connection)
             self._require_key(connection)
         except ApiProblem as problem:
-            wants_page = problem.code == "not_signed_in" and not route_path(scope).startswith("/api/")
-            root = str(scope.get("root_path", ""))
-            answer = login_page(problem, root=root) if wants_page else problem_response(problem)
-            await answer(scope, receive, send)
+            await _refusal(connection, problem)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -87,6 +85,15 @@ class Guard:
             raise ApiProblem(401, "not_signed_in", "show the token, or open the login link", challenge)
         if connection.scope["method"] not in _SAFE and CSRF_HEADER not in connection.headers:
             raise ApiProblem(403, "no_csrf_header", f"a request that changes something has the header {CSRF_HEADER}")
+
+
+def _refusal(connection: HTTPConnection, problem: ApiProblem) -> Response:
+    path, root = route_path(connection.scope), str(connection.scope.get("root_path", ""))
+    if problem.code != "not_signed_in" or path.startswith("/api/"):
+        return problem_response(problem)
+    if connection.headers.get("sec-fetch-mode") == "navigate" and connection.scope["method"] == "GET":
+        return login_redirect(root, path)
+    return login_page(problem, root=root)
 
 
 def route_path(scope: Scope) -> str:

@@ -7,12 +7,13 @@ import hashlib
 from collections.abc import Mapping
 from html import escape
 from typing import Final
+from urllib.parse import quote
 
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from cnstra.devtools.problems import ApiProblem
 
-__all__ = ["PAGE_POLICY", "login_page", "missing_page", "welcome_page"]
+__all__ = ["PAGE_POLICY", "login_page", "login_redirect", "missing_page", "welcome_page"]
 
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -32,11 +33,11 @@ _POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 _FORM: Final = (
-    '<h1>CNStra DevTools</h1>{alert}<form method="post" action="{root}/login"><label for="token">Token</label>'
+    '<h1>CNStra DevTools</h1>{alert}<form method="post"{action}><label for="token">Token</label>'
     '<input id="token" name="token" type="password" autocomplete="current-password" autofocus required>'
     "<button>Sign in</button></form><p>The login link that was printed when the DevTools started does the same.</p>"
 )
-_WELCOME: Final = '<h1>Signed in</h1><p><a href="{root}/">Go to the DevTools</a></p>'
+_WELCOME: Final = '<h1>Signed in</h1><p><a href="{onward}">Go to the DevTools</a></p>'
 _MISSING: Final = (
     "<h1>The page is not here</h1><p>This installation of cnstra has the API of the DevTools, but not their page, "
     "which is built when a wheel is made. Install a released wheel, or build it in a checkout:</p>"
@@ -45,21 +46,37 @@ _MISSING: Final = (
 )
 
 
-def login_page(problem: ApiProblem | None = None, *, root: str = "", alert: str = "") -> Response:
-    """Return the form that takes the token."""
+def login_page(problem: ApiProblem | None = None, *, root: str | None = None, alert: str = "") -> Response:
+    """Return the form that takes the token.
+
+    Args:
+        problem: Why it is shown instead of something else.
+        root: Where the DevTools are mounted; ``None`` if the page is at ``/login`` itself. Then the form goes to where
+            it is, and what stands behind the ``#`` of that address stays with it.
+        alert: What went wrong.
+    """
     shown = f'<p role="alert">{escape(alert)}</p>' if alert else ""
+    action = "" if root is None else f' action="{escape(root)}/login"'
     status = 200 if problem is None else problem.status
     headers = {} if problem is None else problem.headers
-    return _page("Sign in", _FORM.format(alert=shown, root=escape(root)), status, headers)
+    return _page("Sign in", _FORM.format(alert=shown, action=action), status, headers)
 
 
-def welcome_page(root: str) -> Response:
-    """Return the page that goes on to the built one.
+def login_redirect(root: str, wanted: str) -> Response:
+    """Send a browser to the form, which sends it on to *wanted*.
+
+    The browser takes what stands behind the ``#`` along, which no server sees.
+    """
+    return RedirectResponse(f"{root}/login?next={quote(wanted, safe='')}", status_code=303)
+
+
+def welcome_page(onward: str) -> Response:
+    """Return the page that goes on to *onward*.
 
     It is no redirect: after one from another site the browser would not send the new cookie.
     """
-    onward = f'<meta http-equiv="refresh" content="0;url={escape(root)}/">'
-    return _page("Signed in", _WELCOME.format(root=escape(root)), 200, {}, onward)
+    refresh = f'<meta http-equiv="refresh" content="0;url={escape(onward)}">'
+    return _page("Signed in", _WELCOME.format(onward=escape(onward)), 200, {}, refresh)
 
 
 def missing_page(root: str) -> Response:

@@ -30,6 +30,21 @@ def test_the_form_takes_the_token(page: Page, stage: Stage) -> None:
     expect(page.get_by_role("heading", name="Runs")).to_be_visible()
 
 
+def test_a_deep_link_leads_there_by_way_of_the_form(page: Page, stage: Stage) -> None:
+    stage.sell("order-1")
+    page.context.clear_cookies()
+    page.goto(f"{stage.address}/#/runs/order-1?view=details")
+
+    page.get_by_label("Token").fill("wrong-wrong-wrong-wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_have_text("That is not the token.")
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Sign in").click()
+
+    expect(page.get_by_role("heading", name="order-1")).to_be_visible()
+    expect(page.get_by_role("heading", name="How it runs")).to_be_visible()
+
+
 def test_a_run_appears_and_moves_while_it_is_looked_at(page: Page, stage: Stage) -> None:
     page.goto(stage.address)
     expect(page.get_by_text("No runs yet")).to_be_visible()

@@ -9,7 +9,9 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, Sampler, TraceIdRatioBased
+from opentelemetry.trace import SpanKind, StatusCode, Tracer
+from opentelemetry.trace import TracerProvider as TracerProviderOfAnybody
 
 from cnstra import (
     CNS,
@@ -17,6 +19,7 @@ from cnstra import (
     DurableRunner,
     HandlerContext,
     MemoryStore,
+    RetryPolicy,
     StimulationAborted,
     StimulationFailed,
     collateral,
@@ -31,9 +34,9 @@ started = collateral(str, name="started")
 class Telemetry:
     """Keeps the spans and numbers of instrumented graphs."""
 
-    def __init__(self) -> None:
+    def __init__(self, sampler: Sampler | None = None) -> None:
         self.exporter = InMemorySpanExporter()
-        self.tracers = TracerProvider()
+        self.tracers = TracerProvider(sampler=sampler)
         self.tracers.add_span_processor(SimpleSpanProcessor(self.exporter))
         self.reader = InMemoryMetricReader()
         self.meters = MeterProvider(metric_readers=[self.reader])
@@ -58,6 +61,19 @@ class Telemetry:
             tuple(sorted((point.attributes or {}).items())): getattr(point, "value", getattr(point, "count", None))
             for point in found
         }
+
+
+class PlainTracer(Tracer):
+    """A tracer that has what every tracer has, and no more."""
+
+    def __init__(self, inner: Tracer) -> None:
+        self._inner = inner
+
+    def start_span(self, *args: Any, **options: Any) -> Any:
+        return self._inner.start_span(*args, **options)
+
+    def start_as_current_span(self, *args: Any, **options: Any) -> Any:
+        return self._inner.start_as_current_span(*args, **options)
 
 
 @pytest.fixture
@@ -89,20 +105,23 @@ def parent_of(span: ReadableSpan) -> int | None:
 
 
 @pytest.mark.parametrize("first", [pass_on, pass_on_later])
-async def test_an_attempt_is_a_span_and_each_activation_one_below_it(first: Any, telemetry: Telemetry) -> None:
+async def test_a_run_is_a_span_its_attempt_one_below_it_and_each_activation_one_below_that(
+    first: Any, telemetry: Telemetry
+) -> None:
     cns, registry = line(first, lambda word: None)
     telemetry.instrument(cns, registry)
     async with DurableRunner(cns, registry, MemoryStore()) as runner:
         await (await runner.stimulate(started.create_signal("a"), stimulation_id="import-7"))
+        info = await runner.get("import-7")
 
-    [run], [one], [other] = map(telemetry.named, ("run", "firstNeuron", "secondNeuron"))
-    assert dict(run.attributes or {}) == {
-        "cnstra.stimulation_id": "import-7",
-        "cnstra.attempt_number": 1,
-        "cnstra.outcome": "completed",
-    }
-    assert run.context is not None
-    assert parent_of(one) == parent_of(other) == run.context.span_id
+    [run], [attempt], [one], [other] = map(telemetry.named, ("run", "attempt", "firstNeuron", "secondNeuron"))
+    told = {"cnstra.stimulation_id": "import-7", "cnstra.outcome": "completed"}
+    assert dict(run.attributes or {}) == {**told, "cnstra.attempts": 1}
+    assert dict(attempt.attributes or {}) == {**told, "cnstra.attempt_number": 1}
+    assert info is not None
+    assert (run.start_time, parent_of(run)) == (int(info.created_at * 1e9), None)
+    assert parent_of(attempt) == run.context.span_id
+    assert parent_of(one) == parent_of(other) == attempt.context.span_id
     assert dict(one.attributes or {}) == {
         "cnstra.neuron": "firstNeuron",
         "cnstra.collateral": "runStarted",
@@ -128,12 +147,96 @@ async def test_every_attempt_belongs_to_the_trace_that_enqueued_the_run(telemetr
         await (await runner.retry("a"))
         info = await runner.get("a")
 
-    runs = telemetry.named("run")
-    assert [(one.attributes or {})["cnstra.attempt_number"] for one in runs] == [1, 2]
+    runs, attempts = telemetry.named("run"), telemetry.named("attempt")
+    assert [(one.attributes or {})["cnstra.attempt_number"] for one in attempts] == [1, 2]
+    assert [(one.attributes or {})["cnstra.outcome"] for one in runs] == ["failed", "completed"]
     assert {parent_of(one) for one in runs} == {request.get_span_context().span_id}
     assert {one.kind for one in runs} == {SpanKind.CONSUMER}
+    assert {parent_of(one) for one in attempts} == {one.context.span_id for one in runs}
+    assert {one.context.trace_id for one in telemetry.spans} == {request.get_span_context().trace_id}
     assert info is not None
     assert info.metadata["tenant"] == "north"
+
+
+async def test_a_run_that_is_tried_again_by_its_policy_is_one_span_over_its_attempts(telemetry: Telemetry) -> None:
+    def fail_once(word: str, axon: Any, ctx: HandlerContext[Any, Any]) -> None:
+        if ctx.attempt_number == 1:
+            raise ValueError(word)
+
+    cns, registry = line(fail_once, lambda word: None)
+    telemetry.instrument(cns, registry)
+    policy = RetryPolicy(max_attempts=2, first_delay=0.001)
+    async with DurableRunner(cns, registry, MemoryStore()) as runner:
+        await (await runner.enqueue(started.create_signal("a"), stimulation_id="a", retry=policy))
+
+    [run] = telemetry.named("run")
+    assert dict(run.attributes or {}) == {
+        "cnstra.stimulation_id": "a",
+        "cnstra.outcome": "completed",
+        "cnstra.attempts": 2,
+    }
+    assert run.status.status_code is StatusCode.UNSET
+    assert [parent_of(one) for one in telemetry.named("attempt")] == [run.context.span_id] * 2
+
+
+async def test_a_run_that_is_given_back_has_no_end_yet(telemetry: Telemetry) -> None:
+    async def hang(word: str) -> None:
+        held.set()
+        await asyncio.Event().wait()
+
+    held = asyncio.Event()
+    cns, registry = line(hang, lambda word: None)
+    telemetry.instrument(cns, registry)
+    async with DurableRunner(cns, registry, MemoryStore(), grace=0.01) as runner:
+        await runner.stimulate(started.create_signal("a"))
+        await held.wait()
+
+    assert telemetry.named("run") == []
+
+
+async def test_a_run_that_is_not_sampled_has_no_span_at_all() -> None:
+    telemetry = Telemetry(sampler=ALWAYS_OFF)
+    cns, registry = line(pass_on, lambda word: None)
+    telemetry.instrument(cns, registry)
+
+    async with DurableRunner(cns, registry, MemoryStore()) as runner:
+        await (await runner.stimulate(started.create_signal("a")))
+
+    assert telemetry.spans == []
+
+
+async def test_a_share_of_the_runs_is_sampled_as_a_whole() -> None:
+    telemetry = Telemetry(sampler=ParentBased(TraceIdRatioBased(0.5)))
+    cns, registry = line(pass_on, lambda word: None)
+    telemetry.instrument(cns, registry)
+
+    async with DurableRunner(cns, registry, MemoryStore()) as runner:
+        for _ in range(40):
+            await (await runner.stimulate(started.create_signal("a")))
+
+    whole = [one.context.trace_id for one in telemetry.named("run")]
+    assert 0 < len(whole) < 40  # fails once in 10 ** 12 times
+    for name in ("attempt", "firstNeuron", "secondNeuron"):
+        assert [one.context.trace_id for one in telemetry.named(name)] == whole
+
+
+async def test_without_a_tracer_that_takes_ids_the_attempts_are_in_the_trace_of_who_enqueued(
+    telemetry: Telemetry,
+) -> None:
+    class Plain(TracerProviderOfAnybody):
+        def get_tracer(self, *args: Any, **options: Any) -> Tracer:
+            return PlainTracer(telemetry.tracers.get_tracer("plain"))
+
+    cns, registry = line(pass_on, lambda word: None)
+    instrument(cns, registry, tracer_provider=Plain())
+    with telemetry.tracers.get_tracer("tests").start_as_current_span("request") as request:
+        metadata = with_context()
+    async with DurableRunner(cns, registry, MemoryStore()) as runner:
+        await (await runner.stimulate(started.create_signal("a"), metadata=metadata))
+
+    [attempt] = telemetry.named("attempt")
+    assert parent_of(attempt) == request.get_span_context().span_id
+    assert telemetry.named("run") == []
 
 
 async def test_the_span_is_the_current_one_in_the_handler_and_what_it_awaits(telemetry: Telemetry) -> None:

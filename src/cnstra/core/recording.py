@@ -26,10 +26,14 @@ class Recorder(Protocol):
     Each method returns the write that the run has to wait for, or ``None`` if it need not wait.
 
     Attributes:
-        stimulation_id: The run, for logs.
+        scope: Where the run is stored.
+        stimulation_id: The run.
+        created_at: When it was stored, in seconds since the epoch, by the store's clock.
     """
 
+    scope: str
     stimulation_id: str
+    created_at: float
 
     def prepare(
         self, activation: Activation, outputs: Sequence[Signal[Any]], successors: Sequence[Sequence[Activation]], /
@@ -82,3 +86,10 @@ class Recorder(Protocol):
 
     def finished(self) -> None:
         """Take note that the run has ended, and that everything of it is written that will be."""
+
+    def follow(self, follower: Callable[[str | None], object], /) -> None:
+        """Have *follower* called when the run has ended here, after everything of it is written.
+
+        It is given the status that the run has for good, ``"completed"``, ``"failed"`` or ``"aborted"``; ``None`` if it
+        goes on in another attempt, or elsewhere.
+        """

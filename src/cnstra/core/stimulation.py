@@ -47,6 +47,11 @@ class Stimulation(Turns):
         return self._done
 
     @property
+    def recorder(self) -> Recorder | None:
+        """What sees this run for a durable layer; ``None`` for a run in memory."""
+        return self._recorder
+
+    @property
     def attempt_number(self) -> int:
         """Which start or resume of a durable run this is, from 1."""
         return self._options.attempt_number

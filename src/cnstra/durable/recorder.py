@@ -8,17 +8,19 @@ from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
-from cnstra.durable.failures import record_of, record_of_run
+from cnstra.durable.ending import how_it_ended
+from cnstra.durable.failures import record_of
 from cnstra.durable.gathering import Pending, Sink, TaskHandle
 from cnstra.durable.naming import SubscriberNames, activation_prefix
 from cnstra.durable.retries import Retries
 from cnstra.durable.transacting import HopTransactions
-from cnstra.errors import PersistenceError, StimulationAborted, StimulationFailed
+from cnstra.errors import PersistenceError
 from cnstra.persist.delta import Delta, Ended
 from cnstra.persist.records import (
     Durability,
     ErrorRecord,
     RunState,
+    RunStatus,
     SignalRow,
     TaskRow,
     TaskSettled,
@@ -31,12 +33,7 @@ if TYPE_CHECKING:
     from cnstra.core.stimulation import Stimulation
     from cnstra.core.subscribers import Activation
 
-__all__ = ["RESERVED", "SHUTDOWN", "RunRecorder"]
-
-
-class _Shutdown:
-    def __repr__(self) -> str:
-        return "the runner shuts down; the run stays stored and will be resumed"
+__all__ = ["RESERVED", "RunRecorder"]
 
 
 Encoded: TypeAlias = "tuple[str, int, bytes] | None"
@@ -55,9 +52,6 @@ A successor may start before the commit that has its ordinal. If that commit is 
 name another activation after it: an effect outside that is keyed with it would be taken for done.
 """
 
-SHUTDOWN = _Shutdown()
-"""The reason of an abort that gives a run back instead of ending it."""
-
 
 @final
 class RunRecorder:
@@ -70,6 +64,7 @@ class RunRecorder:
         stimulation: The run in memory, once it exists.
         pending: The delta that is being gathered, if there is one.
         latest: The delta that was gathered last, or is.
+        created_at: When the run was stored, in seconds since the epoch, by the store's clock.
         broken: A write of this run was refused or has failed; nothing more is recorded.
         is_retried: Whether it ended in a failure that another attempt follows.
     """
@@ -88,6 +83,7 @@ class RunRecorder:
         self.scope = state.run.scope
         self.attempt_number = state.run.attempt_number
         self.fence = state.run.fence
+        self.created_at = state.run.created_at
         self.stimulation: Stimulation | None = None
         self.pending: Pending | None = None
         self.latest: Pending | None = None
@@ -114,6 +110,8 @@ class RunRecorder:
             self._refer(task.signal)
             self._has_failed = self._has_failed or task.failure is not None
         self._ended = False
+        self._status: RunStatus | None = None
+        self._followers: list[Callable[[RunStatus | None], object]] = []
         self._transactions: HopTransactions | None = None
 
     def handle(self, row: TaskRow) -> TaskHandle:
@@ -169,7 +167,7 @@ class RunRecorder:
         self._note(delta, handle, None, changed)
         if last:
             delta.ended = Ended("completed", "completed")
-            self._ended = True
+            self._ended, self._status = True, "completed"
         if handle.transaction is not None and self._transactions is not None:
             self._count_out(pending)
             self._transactions.commit(handle, pending)
@@ -202,12 +200,13 @@ class RunRecorder:
             return None
         self._ended = True
         pending = self._gather()
-        pending.delta.ended = self._how_it_ended(outcome)
+        pending.delta.ended = how_it_ended(outcome, self.stimulation, self._registry)
         if self._has_failed and self._retries is not None:
             delay = self._retries.delay_after(outcome)
             if delay is not None:
                 pending.delta.ended = replace(pending.delta.ended, status="pending", delay=delay)
                 pending.add_waiter(self._be_retried)
+        self._status = pending.delta.ended.status
         return self._submit(pending, final=True)
 
     def _be_retried(self) -> None:
@@ -218,6 +217,13 @@ class RunRecorder:
     def finished(self) -> None:
         """Take note that nothing more will come."""
         self._sink.run_finished(self)
+        status = None if self.broken or self._status == "pending" else self._status
+        for follower in self._followers:
+            follower(status)
+
+    def follow(self, follower: Callable[[RunStatus | None], object]) -> None:
+        """Have *follower* called at the end; see `cnstra.core.recording.Recorder`."""
+        self._followers.append(follower)
 
     def give_up(self, error: Exception) -> None:
         """Record that this attempt could not even start; the frontier stays."""
@@ -256,21 +262,6 @@ class RunRecorder:
         """Have what was gathered beside a transaction written."""
         if self.pending is not None and not self.broken:
             self._sink.submit(self.pending, at_once=True)
-
-    def _how_it_ended(self, outcome: BaseException | None) -> Ended:
-        if outcome is None:
-            return Ended("completed", "completed")
-        if isinstance(outcome, StimulationFailed):
-            return Ended("failed", "failed", record_of_run(outcome, self._neuron_that_raised(outcome.exceptions[0])))
-        if isinstance(outcome, StimulationAborted) and outcome.reason is SHUTDOWN:
-            return Ended("pending", "interrupted")
-        return Ended("aborted", "aborted", record_of(outcome))
-
-    def _neuron_that_raised(self, error: Exception) -> str | None:
-        assert self.stimulation is not None  # noqa: S101 - for the type checker
-        failures = self.stimulation.get_failed_tasks()
-        neuron = next((one.task.neuron for one in failures if one.error is error), None)
-        return None if neuron is None else self._registry.require_neuron_name(neuron)
 
     def _undo(self, handle: TaskHandle) -> None:
         if handle.transaction is not None and self._transactions is not None:

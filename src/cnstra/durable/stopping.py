@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from cnstra.durable.recorder import SHUTDOWN
+from cnstra.durable.ending import SHUTDOWN
 from cnstra.errors import StimulationAborted
 
 if TYPE_CHECKING:

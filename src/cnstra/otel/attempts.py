@@ -1,4 +1,4 @@
-"""A span for each attempt of a run."""
+"""A span for each attempt of a durable run, and for each run in memory."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cnstra.core.responses import Drain
     from cnstra.core.stimulation import Stimulation
     from cnstra.otel.numbers import Instruments
+    from cnstra.otel.runs import Runs
 
 __all__ = ["Attempts"]
 
@@ -22,8 +23,9 @@ __all__ = ["Attempts"]
 class Attempts:
     """The spans of the attempts that are under way: each begins with its first activation, and ends with its run."""
 
-    def __init__(self, tracer: Tracer, instruments: Instruments) -> None:
+    def __init__(self, tracer: Tracer, instruments: Instruments, runs: Runs) -> None:
         self._tracer = tracer
+        self._runs = runs
         self._instruments = instruments
         self._open: WeakKeyDictionary[Stimulation, Span] = WeakKeyDictionary()
 
@@ -48,11 +50,14 @@ class Attempts:
         self._instruments.attempt_ended(outcome)
 
     def _begin(self, run: Stimulation) -> Span:
-        parent = carried(run.options.metadata)
+        recorder = run.recorder
+        whole = None if recorder is None else self._runs.belonging(run, recorder)
+        parent = whole or carried(run.options.metadata)
         attributes: dict[str, str | int] = {"cnstra.attempt_number": run.attempt_number}
         if run.stimulation_id is not None:
             attributes["cnstra.stimulation_id"] = run.stimulation_id
-        kind = SpanKind.INTERNAL if parent is None else SpanKind.CONSUMER
-        span = self._open[run] = self._tracer.start_span("run", context=parent, kind=kind, attributes=attributes)
+        name = "run" if recorder is None else "attempt"
+        kind = SpanKind.INTERNAL if whole is not None or parent is None else SpanKind.CONSUMER
+        span = self._open[run] = self._tracer.start_span(name, context=parent, kind=kind, attributes=attributes)
         self._instruments.attempt_began()
         return span

@@ -12,7 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final, assert_never, final
 
 from cnstra.durable.arguments import seconds, whole
-from cnstra.durable.recorder import SHUTDOWN
+from cnstra.durable.ending import SHUTDOWN
 from cnstra.durable.runner import DurableRunner
 from cnstra.errors import (
     CNSError,

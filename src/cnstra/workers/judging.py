@@ -6,7 +6,7 @@ import asyncio
 from random import Random
 from typing import TYPE_CHECKING, Final, Self, final
 
-from cnstra.durable.recorder import SHUTDOWN
+from cnstra.durable.ending import SHUTDOWN
 from cnstra.errors import StimulationAborted, StimulationFailed
 from cnstra.workers.deliveries import Dead, Outcome, Retry
 

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, final
 
-from cnstra.durable.recorder import SHUTDOWN
+from cnstra.durable.ending import SHUTDOWN
 from cnstra.errors import StimulationAborted
 from cnstra.workers.stopping import StopSignals, cut_short
 

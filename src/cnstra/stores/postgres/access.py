@@ -12,9 +12,10 @@ from uuid import uuid4
 from psycopg import AsyncConnection
 
 from cnstra.errors import StoreError
+from cnstra.persist.commands import CommandRecord
 from cnstra.persist.delta import Delta
 from cnstra.persist.records import NewRun, RunState
-from cnstra.stores.postgres import ownership
+from cnstra.stores.postgres import commands, ownership
 from cnstra.stores.postgres.address import Address
 from cnstra.stores.postgres.admission import Admission
 from cnstra.stores.postgres.admitting import Admitter
@@ -56,6 +57,7 @@ class Access:
         self._sender = uuid4().hex
         self._doubts: dict[int, Taken] = {}  # runs that may have been taken
         self._doubtful: list[Admission] = []  # runs that may have been admitted to a worker
+        self._doubtful_commands: dict[int, int] = {}  # that may have been taken, and for which time
         self._committing = Committing(address.names, self._sender)
         self._pool = Connections(
             address,
@@ -135,6 +137,24 @@ class Access:
             async with self.writing() as session:
                 await ownership.let_go(session, admission)
             self._doubtful.remove(admission)
+
+    async def take_command(self, wanted: commands.Wanted) -> CommandRecord | None:
+        """Take a command; one that may have been taken without anybody knowing is put back at the next look."""
+        async with self.statement() as session:
+            for number, takes in list(self._doubtful_commands.items()):
+                await commands.put_back(session, number, takes)
+                self._doubtful_commands.pop(number, None)
+            if not await commands.is_any_free(session, wanted):  # most looks: one round trip
+                return None
+        taken: CommandRecord | None = None
+        try:
+            async with self.writing() as session:
+                taken = await commands.take(session, wanted)
+        except BaseException:
+            if taken is not None:
+                self._doubtful_commands[taken.number] = taken.takes
+            raise
+        return taken
 
     def _session(self, connection: AsyncConnection[Any]) -> Session:
         return Session(connection, self._address.names, self._sender)

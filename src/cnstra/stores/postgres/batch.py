@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, final
 from cnstra.persist.delta import Delta
 from cnstra.persist.records import TaskRow
 from cnstra.stores.postgres.arrays import pack_columns, pack_row
-from cnstra.stores.postgres.rows import contexts_json, error_text
+from cnstra.stores.postgres.rows import contexts_json, error_text, logs_text
 from cnstra.stores.postgres.statements import MOVE_ON, PARTS, Part
 
 __all__ = ["Batch", "task_values"]
@@ -60,8 +60,17 @@ class Batch:
                 signals.append((key, *signal))
             for task in delta.tasks.values():
                 tasks.append((key, *task) if task[5] is None else (key, *task_values(task)))
-            for place, (ordinal, attempt, task, status, error, started, took, contexts) in enumerate(delta.history):
-                outcome = (status, error and error_text(error), started, took, contexts_json(contexts))
+            for place, (ordinal, attempt, task, status, error, started, took, contexts, logs) in enumerate(
+                delta.history
+            ):
+                outcome = (
+                    status,
+                    error and error_text(error),
+                    started,
+                    took,
+                    contexts_json(contexts),
+                    logs_text(logs) if logs else None,
+                )
                 history.append((key, sequence, place, ordinal, attempt, *task[1:5], *outcome))
             for ordinal in delta.removed:
                 removed.append((key, ordinal))

@@ -26,6 +26,7 @@ TABLES: Final = (
     "hops",
     "marks",
     "keys",
+    "commands",
 )
 
 _TABLE = re.compile(rf"\bcnstra\.({'|'.join(TABLES)})\b")

@@ -23,6 +23,7 @@ from cnstra.stores.postgres.loading import load, load_records
 from cnstra.stores.postgres.ownership import find
 from cnstra.stores.postgres.rows import RUN_STATUSES, attempt_of, plain, searched, settled_of, task_of
 from cnstra.stores.postgres.session import Session
+from cnstra.stores.prefixes import end_of_prefix, has_surrogates
 
 __all__ = ["HISTORY", "OLDEST", "attempts", "frontier", "get", "list_query", "list_runs", "peek", "stats", "tasks"]
 
@@ -41,7 +42,7 @@ _FRONTIER: Final = """
 """
 HISTORY: Final = """
     SELECT ordinal, neuron_name, collateral_name, dendrite_index, signal, attempt_number, status, error, started_at,
-           duration, contexts
+           duration, contexts, logs
     FROM cnstra.history WHERE run = %s ORDER BY sequence, place
 """
 _SIGNALS: Final = """
@@ -54,6 +55,12 @@ _LISTED: Final = """
         WHERE r.scope = %(scope)s AND r.status = s.status{conditions}
         ORDER BY r.created_at DESC, r.key DESC LIMIT %(limit)s
     ) AS l ORDER BY l.created_at DESC, l.key DESC LIMIT %(limit)s
+"""
+# By the index of the ids, whatever the status; the latest of what begins so are sorted out.
+_LISTED_BY_PREFIX: Final = """
+    SELECT r.created_at, r.key FROM cnstra.runs AS r
+    WHERE r.scope = %(scope)s AND r.stimulation_id >= %(prefix)s AND r.status = ANY(%(statuses)s::text[]){conditions}
+    ORDER BY r.created_at DESC, r.key DESC LIMIT %(limit)s
 """
 _BEFORE: Final = " AND (r.created_at, r.key) < (%(before)s::double precision, %(before_key)s::bigint)"
 _CONDITIONS: Final = {
@@ -101,11 +108,18 @@ async def peek(session: Session, scope: str, run_id: str) -> RunState | None:
 def list_query(where: RunFilter, *, is_first: bool = True) -> str:
     """Return the query of the first or of a further page of a list with this filter."""
     given = [f" AND {text}" for name, text in _CONDITIONS.items() if getattr(where, name) is not None]
+    if where.id_prefix:
+        if end_of_prefix(where.id_prefix) is not None:
+            given.append(" AND r.stimulation_id < %(prefix_end)s")
+        return _LISTED_BY_PREFIX.format(conditions="".join(given if is_first else [*given, _BEFORE]))
     return _LISTED.format(conditions="".join(given if is_first else [*given, _BEFORE]))
 
 
 async def list_runs(session: Session, scope: str, *, where: RunFilter, limit: int, cursor: str | None) -> Page:
     """Load a page of runs, the newest first; a run that cannot be read is logged and left out."""
+    prefix = where.id_prefix or ""
+    if "\0" in prefix or has_surrogates(prefix):
+        return Page((), None)  # Postgres would not even take the question
     values = {
         "scope": scope,
         "statuses": list(RUN_STATUSES if where.statuses is None else set(where.statuses)),
@@ -115,6 +129,8 @@ async def list_runs(session: Session, scope: str, *, where: RunFilter, limit: in
         "created_after": where.created_after,
         "created_before": where.created_before,
         "error": None if where.error is None else plain(where.error),
+        "prefix": prefix,
+        "prefix_end": end_of_prefix(prefix),
     }
     found = await session.all(list_query(where, is_first=cursor is None), values)
     shown = found[: max(limit, 0)]

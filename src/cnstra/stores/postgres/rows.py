@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, get_args
@@ -12,6 +13,7 @@ from cnstra.persist.records import (
     AttemptRecord,
     AttemptStatus,
     ErrorRecord,
+    LogLine,
     RunRecord,
     RunStatus,
     SignalRow,
@@ -28,6 +30,7 @@ __all__ = [
     "attempt_of",
     "contexts_json",
     "error_text",
+    "logs_text",
     "plain",
     "run_of",
     "searched",
@@ -99,6 +102,23 @@ def _contexts_of(text: bytes | None, run_id: str) -> dict[str, bytes | None] | N
     return {name: None if value is None else value.encode() for name, value in values.items()}
 
 
+def logs_text(lines: Sequence[LogLine]) -> str:
+    """Write what a task logged as JSON, in ASCII."""
+    return json.dumps(lines)
+
+
+def _logs_of(text: str | None, run_id: str) -> tuple[LogLine, ...]:
+    if text is None:
+        return ()
+    try:
+        return tuple(
+            LogLine(float(at), str(level), str(logger_name), str(message))
+            for at, level, logger_name, message in json.loads(text)
+        )
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BadRow(f"a log of run {run_id!r} cannot be read back ({error}); delete or repair the run") from error
+
+
 def run_of(row: Row, entry: Iterable[SignalRow]) -> RunRecord:
     """Make the record of a run from its columns, as they are loaded, and its entry signals."""
     run_id = row[1]
@@ -145,7 +165,7 @@ def attempt_of(row: Row, run_id: str) -> AttemptRecord:
 def settled_of(row: Row, run_id: str) -> TaskSettled:
     """Make a settled activation: its ordinal, the other columns of the task, then those of the record."""
     ordinal, neuron_name, collateral_name, dendrite_index, signal = row[:5]
-    attempt_number, status, error, started_at, duration, contexts = row[5:]
+    attempt_number, status, error, started_at, duration, contexts, logs = row[5:]
     return TaskSettled(
         ordinal=ordinal,
         attempt_number=attempt_number,
@@ -155,6 +175,7 @@ def settled_of(row: Row, run_id: str) -> TaskSettled:
         started_at=started_at,
         duration=duration,
         contexts=_contexts_of(contexts, run_id),
+        logs=_logs_of(logs, run_id),
     )
 
 

@@ -119,10 +119,11 @@ PARTS: Final[Mapping[str, Part]] = {
             "started_at": "float",
             "duration": "float",
             "contexts": "bytes?",
+            "logs": "text?",
         },
         """
         INSERT INTO cnstra.history (run, sequence, place, ordinal, attempt_number, neuron_name, collateral_name,
-               dendrite_index, signal, status, error, started_at, duration, contexts)
+               dendrite_index, signal, status, error, started_at, duration, contexts, logs)
         SELECT v.* FROM {rows} WHERE {moved}
         """,
     ),

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import final
 
 from cnstra.errors import StoreError
+from cnstra.persist.commands import CommandKind, CommandRecord, CommandResult, NewCommand
 from cnstra.persist.delta import Delta
 from cnstra.persist.limits import NO_LIMITS, Limits
 from cnstra.persist.ports import EVERY_RUN
@@ -25,7 +26,7 @@ from cnstra.persist.records import (
     StoreStats,
     WorkerRecord,
 )
-from cnstra.stores.postgres import claims, keys, marks, ownership, reads, removal, workers
+from cnstra.stores.postgres import claims, commands, keys, marks, ownership, reads, removal, workers
 from cnstra.stores.postgres.access import Access
 from cnstra.stores.postgres.address import address_of
 from cnstra.stores.postgres.transactions import PostgresTransaction
@@ -300,6 +301,41 @@ class PostgresStore:
             if deleted < most:  # there are no more, or somebody is writing to the rest
                 break
         return dropped
+
+    # ---- commands --------------------------------------------------------------------------------------------
+
+    async def order(self, command: NewCommand) -> CommandRecord:
+        """Store a command, unless there is one of its key; return it."""
+        async with self._access.writing() as session:
+            return await commands.order(session, command)
+
+    async def take_command(
+        self, scope: str, worker_id: str, *, kinds: Collection[CommandKind], dead: Collection[str]
+    ) -> CommandRecord | None:
+        """Take the oldest command of these kinds that no living worker has."""
+        return await self._access.take_command(commands.Wanted(scope, worker_id, kinds, dead))
+
+    async def end_command(self, scope: str, number: int, takes: int, result: CommandResult) -> bool:
+        """Note how a command ended; ``False`` if it has been taken again, or has ended."""
+        async with self._access.statement() as session:
+            return await commands.end(session, scope, number, takes, result)
+
+    async def command(self, scope: str, key: str) -> CommandRecord | None:
+        """Return the command of this key, or ``None``."""
+        async with self._access.statement() as session:
+            return await commands.find(session, scope, key)
+
+    async def commands(
+        self, scope: str, *, stimulation_id: str | None = None, before: int | None = None, limit: int = 100
+    ) -> Sequence[CommandRecord]:
+        """Return commands, the latest first."""
+        async with self._access.statement() as session:
+            return await commands.listed(session, scope, run_id=stimulation_id, before=before, limit=limit)
+
+    async def purge_commands(self, scope: str, *, older_than: float, limit: int = 1000) -> int:
+        """Drop up to *limit* commands that ended over *older_than* seconds ago."""
+        async with self._access.statement() as session:
+            return await commands.purge(session, scope, older_than=older_than, limit=limit)
 
     # ---- transactions ----------------------------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ from cnstra.stores.sqlite.commits import commit_all, commit_fitting
 from cnstra.stores.sqlite.errors import Stale, explain
 from cnstra.stores.sqlite.hop_connection import connect_for_hop
 from cnstra.stores.sqlite.pace import Pace
+from cnstra.stores.sqlite.prompt import PromptWriter
 from cnstra.stores.sqlite.schema import Synchronous, connect, connect_writer
 from cnstra.stores.sqlite.thread import DatabaseThread, Together, each
 from cnstra.stores.sqlite.transaction import Transactions
@@ -85,15 +86,16 @@ class SqliteStore:
         self._path = Path(path).absolute()  # connections are opened later, maybe from another working directory
         self._busy_timeout = busy_timeout
         explain_error = partial(explain, path=self._path, busy_timeout=busy_timeout)
-        self._pace = Pace()
-        self._together = Together(busy_timeout, self._pace)
+        pace = Pace()
+        together = Together(busy_timeout, pace)
         self._writer = DatabaseThread(
             f"the SQLite store {self._path}",
             connect=lambda: connect_writer(self._path, busy_timeout, synchronous),
             disconnect=_check_in,
-            serve=self._together,
+            serve=together,
             explain=explain_error,
         )
+        self._prompt = PromptWriter(self._writer, together, pace)
         self._watch = ChangeWatch()
         self._reader = DatabaseThread(
             f"the reader of the SQLite store {self._path}",
@@ -138,6 +140,7 @@ class SqliteStore:
                 return
             self._opens = 0
             self._transactions.abandon()
+            self._prompt.begin()
             with self._heart_lock:
                 if self._heart is not None:
                     self._heart.close()
@@ -192,7 +195,10 @@ class SqliteStore:
     async def admit(self, run: NewRun, worker_id: str | None) -> RunState | None:
         """Store a new run with its entry frontier; ``None`` if its id is taken."""
         work = partial(admit, run=run, worker_id=worker_id)
-        return await (self._change(work) if worker_id is None else self._write(work))
+        if worker_id is None:
+            return await self._change(work)
+        self._transactions.check_outside()
+        return await self._prompt.write_alone(work)
 
     async def commit(self, deltas: Sequence[Delta]) -> list[bool]:
         """Apply *deltas* in one transaction; tell for each whether it was applied."""
@@ -206,16 +212,8 @@ class SqliteStore:
 
     def commit_now(self, deltas: Sequence[Delta]) -> list[bool] | None:
         """Commit like `commit`, but in the calling thread, while the disk is fast and nothing else is in the way."""
-        if not self._pace.is_fast:
+        if self._prompt.write(partial(commit_all, deltas=deltas)) is None:
             return None
-        with self._writer.borrowed() as connection:
-            if connection is None:
-                return None
-            try:
-                with self._together.transaction(connection, 0.0):
-                    commit_all(connection, deltas)
-            except (sqlite3.Error, Stale, ValueError, OverflowError):
-                return None  # a lock, a run that was taken over: `commit` finds out, and says what it is
         self._tell_of(deltas)
         return [True] * len(deltas)
 

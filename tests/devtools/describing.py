@@ -25,19 +25,19 @@ def description() -> Mapping[str, Any]:
     return loaded
 
 
-def operation_of(path: str) -> Mapping[str, Any]:
-    """Return what is said of reading a path, such as ``/api/v1/runs/a``."""
+def operation_of(path: str, method: str = "get") -> Mapping[str, Any]:
+    """Return what is said of asking a path, such as ``/api/v1/runs/a``."""
     for template, item in description()["paths"].items():
         pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
-        if "get" in item and re.fullmatch(PREFIX + pattern, path):
-            found: Mapping[str, Any] = item["get"]
+        if method in item and re.fullmatch(PREFIX + pattern, path):
+            found: Mapping[str, Any] = item[method]
             return found
     raise AssertionError(f"{path} is not described")
 
 
-def require_described(path: str, status: int, media: str, data: Any) -> None:
+def require_described(path: str, status: int, media: str, data: Any, method: str = "get") -> None:
     """Do nothing if an answer is one that the description tells of, with nothing besides."""
-    response = operation_of(path)["responses"].get(str(status))
+    response = operation_of(path, method)["responses"].get(str(status))
     assert response is not None, f"{path} may not answer {status}: {data}"
     if "$ref" in response:
         response = description()["components"]["responses"][response["$ref"].rpartition("/")[2]]

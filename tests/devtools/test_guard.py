@@ -16,17 +16,22 @@ from tests.devtools.shop import Shop, sell
 from tests.devtools.visiting import TOKEN
 
 _KEY = {"Authorization": f"Bearer {TOKEN}"}
-_PARTS = {"{run}": "a", "{name}": "take", "{attempt}": "1", "{ordinal}": "0"}
+_PARTS = {"{run}": "a", "{name}": "take", "{attempt}": "1", "{ordinal}": "0", "{key}": "k"}
 
 
 def _paths() -> list[str]:
+    return [*_described("get", "delete"), "/", "/index.html", "/assets/app.js", "/nowhere", f"{PREFIX}/nowhere"]
+
+
+def _described(*methods: str) -> list[str]:
+    """Return the paths that the description has with one of these methods."""
     paths = []
-    for template in description()["paths"]:
+    for template in [one for one, item in description()["paths"].items() if item.keys() & set(methods)]:
         path = template
         for part, value in _PARTS.items():
             path = path.replace(part, value)
         paths.append(f"{PREFIX}{path}")
-    return [*paths, "/", "/index.html", "/assets/app.js", "/nowhere", f"{PREFIX}/nowhere"]
+    return paths
 
 
 async def _sell(shop: Shop, url: str) -> None:
@@ -112,9 +117,29 @@ def test_a_name_and_an_origin_may_be_allowed(sqlite_url: str) -> None:
     assert (named, asked) == (200, 200)
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({}, 401), ({**_KEY, "Host": "evil.example"}, 421), ({**_KEY, "Origin": "https://evil.example"}, 403)],
+)
+def test_nothing_is_done_from_the_wrong_place_or_without_a_key(
+    client: httpx.Client, headers: Mapping[str, str], status: int
+) -> None:
+    actions = _described("post")
+    assert actions
+
+    assert {_status(client, path, {**headers, "X-CNStra-CSRF": "1"}, "POST") for path in actions} == {status}
+
+
+def test_nothing_is_done_for_a_session_without_the_header(client: httpx.Client) -> None:
+    client.post("/login", data={"token": TOKEN})
+
+    assert {_status(client, path, {}, "POST") for path in _described("post")} == {403}
+    assert {_status(client, path, {"X-CNStra-CSRF": "1"}, "POST") for path in _described("post")} == {400}
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
 def test_what_only_reads_takes_no_other_method(client: httpx.Client, method: str) -> None:
-    reads = [path for path in _paths() if path.startswith(PREFIX) and not path.endswith(("/session", "/nowhere"))]
+    reads = set(_described("get")) - set(_described("post"))
 
     assert {_status(client, path, {**_KEY, "X-CNStra-CSRF": "1"}, method) for path in reads} == {405}
 

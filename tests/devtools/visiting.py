@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, final
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 
@@ -49,6 +50,28 @@ class Visitor:
         status, data = await self.ask(path, **query)
         assert status == httpx.codes.OK, data
         return data
+
+    async def send(self, path: str, body: Any) -> tuple[int, Any]:
+        """Send JSON, or bytes as they are; return status and data of the answer."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        answer = await self.client.post(f"{PREFIX}{path}", content=content)
+        data = json.loads(answer.content)
+        media = answer.headers["content-type"].partition(";")[0]
+        require_described(urlsplit(str(answer.url)).path, answer.status_code, media, data, "post")
+        return answer.status_code, data
+
+    async def order(self, kind: str, stimulation_id: str | None = None, **given: Any) -> Any:
+        """Order one thing; return the command as it is stored."""
+        command = {"key": str(uuid4()), "kind": kind, "stimulation_id": stimulation_id, "arguments": {}, **given}
+        status, data = await self.send("/commands", {"commands": [command]})
+        assert status == httpx.codes.ACCEPTED, data
+        return data["commands"][0]
+
+    async def ended(self, command: Any) -> Any:
+        """Return a command as it is once it has ended."""
+        while command["ended_at"] is None:
+            command = await self.get(f"/commands/{command['key']}")
+        return command
 
     async def problem(self, path: str, **query: Any) -> str:
         """Return the code of a problem."""

@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from cnstra import __version__
 from cnstra.core.cns import CNS
 from cnstra.devtools.answering import problem_response
+from cnstra.devtools.commanding import Actor, CommandRoutes
 from cnstra.devtools.feed import Feed
 from cnstra.devtools.guard import Guard
 from cnstra.devtools.insights import InsightRoutes
@@ -29,6 +30,7 @@ from cnstra.devtools.signing_in import SignInRoutes
 from cnstra.devtools.static_files import BUILT_PAGE, StaticFiles
 from cnstra.devtools.streaming import EventRoutes
 from cnstra.devtools.watching import Lookout
+from cnstra.durable.commands import KINDS
 from cnstra.errors import RunNotFound, StoreError
 from cnstra.inspection.declared import NO_SECRETS
 from cnstra.inspection.graphs import DeclaredGraph
@@ -38,6 +40,7 @@ from cnstra.inspection.reading import Reader
 from cnstra.inspection.redacting import DEFAULT_KEYS, Redaction, RedactionHook
 from cnstra.inspection.sampling import Sampler
 from cnstra.inspection.sealing import Seal
+from cnstra.inspection.servant import Servant
 from cnstra.inspection.sources import Source, Subject
 from cnstra.inspection.views import Views
 from cnstra.persist.registry import CNSPersistOptionsRegistry
@@ -68,15 +71,21 @@ class DevTools:
         hosts: Collection[str],
         origins: Collection[str],
         page: Path,
+        servant: Servant | None,
+        actor: Actor | None,
+        read_only: bool,
     ) -> None:
         self.keys = keys
         self._reader = reader
+        self._servant = servant
         views = Views(redaction)
         self._feed = Feed(Lookout(reader, views), reader.changed)
         secrets = NO_SECRETS if graph is None else graph.secrets
-        meta = _meta(reader, has_graph=graph is not None)
+        meta = _meta(reader, has_graph=graph is not None, read_only=read_only)
         sampler = Sampler(reader, time.time)
+        commands = CommandRoutes(reader, views, Seal(keys.token, "commands"), servant, actor, read_only)
         api: list[BaseRoute] = [
+            *commands.routes(),
             *RunRoutes(reader, views, redaction, secrets, Seal(keys.token, "runs")).routes(),
             *InsightRoutes(reader, views, redaction, graph, meta, self._feed.numbers, sampler).routes(),
             *EventRoutes(self._feed).routes(),
@@ -114,6 +123,8 @@ class DevTools:
     async def close(self) -> None:
         """End the streams, and close the store if it was opened here."""
         await self._feed.close()
+        if self._servant is not None:
+            await self._servant.close()
         await self._reader.close()
 
     def end_streams(self) -> None:
@@ -137,6 +148,8 @@ class Options(TypedDict, total=False):
     redact_keys: str
     redact: RedactionHook | None
     page: Path
+    actor: Actor | None
+    read_only: bool
 
 
 def devtools(source: Source, **options: Unpack[Options]) -> DevTools:
@@ -157,7 +170,8 @@ def devtools(source: Source, **options: Unpack[Options]) -> DevTools:
             of other pages that may ask, such as that of a development server. ``redact_keys``: a regular expression;
             the values of keys that have a match of it are not shown. ``redact``: ``f(name, data)`` returns what may be
             shown of a payload, a context value or metadata; *name* is that of its collateral or neuron, or
-            ``"metadata"``. ``page``: the folder of another page.
+            ``"metadata"``. ``page``: the folder of another page. ``read_only``: whether nothing can be done here beside
+            looking. ``actor``: ``f(request)`` returns who asks, for the record of what was done.
 
     Raises:
         GraphError: If the token is too short, ``redact_keys`` is no regular expression, or the graph contradicts
@@ -165,14 +179,14 @@ def devtools(source: Source, **options: Unpack[Options]) -> DevTools:
         StoreError: If *source* names no store.
     """
     subject = Subject(source, options.get("cns"), options.get("registry"), options.get("scope"))
-    tools = make(subject, subject.reader(), options)
+    tools = make(subject, subject.reader(), subject.servant(), options)
     if options.get("token") is None:
         _logger.warning("DevTools: sign in, once, below where they are mounted: %s", tools.login_path())
     return tools
 
 
-def make(subject: Subject, reader: Reader, options: Options) -> DevTools:
-    """Make DevTools of what reads their subject."""
+def make(subject: Subject, reader: Reader, servant: Servant | None, options: Options) -> DevTools:
+    """Make DevTools of what reads their subject, and what carries commands out there."""
     return DevTools(
         reader,
         graph=subject.graph,
@@ -181,17 +195,21 @@ def make(subject: Subject, reader: Reader, options: Options) -> DevTools:
         hosts=options.get("hosts", ()),
         origins=options.get("origins", ()),
         page=options.get("page", BUILT_PAGE),
+        servant=servant,
+        actor=options.get("actor"),
+        read_only=options.get("read_only", False),
     )
 
 
-def _meta(reader: Reader, *, has_graph: bool) -> dict[str, Any]:
+def _meta(reader: Reader, *, has_graph: bool, read_only: bool) -> dict[str, Any]:
     return {
         "name": "cnstra",
         "version": __version__,
         "store": reader.store.label,
         "scope": reader.scope,
         "has_graph": has_graph,
-        "actions": [],
+        "actions": [] if read_only else list(KINDS),
+        "read_only": read_only,
     }
 
 

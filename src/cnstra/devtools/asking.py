@@ -1,16 +1,20 @@
-"""The parameters of a request, checked: a misspelt filter must not look like a list without it."""
+"""The parameters and the body of a request, checked: a misspelt filter must not look like a list without it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import Final, final
+from typing import Any, Final, final
 
 from starlette.requests import Request
 
-from cnstra.devtools.problems import bad_request
+from cnstra.devtools.problems import ApiProblem, bad_request
+from cnstra.persist.reading import MAX_DEPTH, depth_of, parse
 
-__all__ = ["Asked"]
+__all__ = ["MAX_BODY", "Asked", "data_of"]
+
+MAX_BODY: Final = 8 * 1024 * 1024
+"""Bytes of a request."""
 
 _TRUTHS: Final = {"true": True, "false": False}
 _MAX_TEXT: Final = 1024
@@ -92,3 +96,31 @@ class Asked:
 
 _MAX_DIGITS: Final = 18
 _LAST_MOMENT: Final = 253_402_300_799  # the end of the year 9999
+
+
+async def data_of(request: Request) -> Any:
+    """Return the JSON data that a request brings.
+
+    Raises:
+        ApiProblem: If it is no JSON, or too much of it.
+    """
+    body = await _body_of(request)
+    if depth_of(body) > MAX_DEPTH:
+        raise bad_request(f"the body is nested deeper than {MAX_DEPTH} levels")
+    try:
+        return parse(body)
+    except (ValueError, RecursionError) as error:
+        raise bad_request(f"the body is no JSON: {error}") from error
+
+
+async def _body_of(request: Request) -> bytes:
+    too_much = ApiProblem(413, "too_large", f"the body has more than {MAX_BODY:,} bytes")
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length[:_MAX_DIGITS]) > MAX_BODY:
+        raise too_much
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY:
+            raise too_much
+    return bytes(body)

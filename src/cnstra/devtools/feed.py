@@ -59,7 +59,7 @@ class Subscription:
     def put(self, event: Event) -> None:
         """Add an event; never waits."""
         change = event.change
-        if self.run is not None and change.kind in {"run", "gone"} and change.about != self.run:
+        if self.run is not None and change.runs is not None and self.run not in change.runs:
             return
         key = ("run" if change.kind == "gone" else change.kind, change.about)
         self._box.pop(key, None)

@@ -171,7 +171,8 @@ def _prepared(source: Source, host: str, port: int, options: Options) -> tuple[D
     if not is_loopback(host) and options.get("token") is None:
         raise GraphError(f"{host} can be reached by others: give a token, and hosts=(...) with the names that they use")
     subject = Subject(source, options.get("cns"), options.get("registry"), options.get("scope"))
-    tools = make(subject, subject.reader_for_a_thread(), {**options, "hosts": (*options.get("hosts", ()), host)})
+    reader, servant = subject.reader_for_a_thread(), subject.servant_for_a_thread()
+    tools = make(subject, reader, servant, {**options, "hosts": (*options.get("hosts", ()), host)})
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.create_server((host, port), family=family)
     # Connections inherit it; asyncio sees to it for its own sockets alone. Else an answer in two parts takes 40 ms.

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, final
 from cnstra.inspection.reading import Reader
 from cnstra.inspection.refs import ref_of
 from cnstra.inspection.views import Views
+from cnstra.persist.commands import CommandRecord
 from cnstra.persist.records import RunFilter, RunRecord
 
 __all__ = ["Change", "Lookout"]
@@ -20,6 +21,9 @@ _SELDOM: Final = 2.0
 """Seconds between two looks at what changes seldom, or takes the store long to count."""
 _SOON: Final = 0.5
 """The same, after runs have changed."""
+_FEW_COMMANDS: Final = 20
+_MANY_COMMANDS: Final = 500
+_MOST_COMMANDS: Final = 2_000
 _Print: TypeAlias = tuple[object, ...]
 
 
@@ -27,14 +31,16 @@ class Change(NamedTuple):
     """Something that has changed.
 
     Attributes:
-        kind: ``run``, ``gone``, ``stats``, ``workers`` or ``resync``.
+        kind: ``run``, ``gone``, ``command``, ``stats``, ``workers`` or ``resync``.
         about: What it is about: a later change of this kind about the same makes it outdated.
         data: What it is like now.
+        runs: The ids of the runs that it concerns; ``None``: whoever follows one run hears of it all the same.
     """
 
     kind: str
     about: str
     data: Mapping[str, Any]
+    runs: Collection[str] | None = None
 
 
 @final
@@ -57,6 +63,7 @@ class Lookout:
         self._is_overtaken = False
         self._stats: Mapping[str, Any] | None = None
         self._workers: Sequence[Mapping[str, Any]] | None = None
+        self._orders = OrderBook(reader, views)
         self.latest = 0.0
         """The latest time, by the store's clock, at which a run that was seen had changed."""
 
@@ -91,6 +98,7 @@ class Lookout:
         changes = [] if seen is None else list(self._compare(seen, found, gone))
         if seen and newest.cursor is not None and not any(run.stimulation_id in seen for run in newest.runs):
             changes = [Change("resync", "", {"reason": "many runs have come at once"})]
+        changes += await self._orders.look()
         changes += await self._seldom(is_first=seen is None, is_busy=bool(changes))
         self._seen = {name: (_print_of(run), run) for name, run in found.items()}
         self.latest = max((self.latest, *(run.updated_at for run in found.values())))
@@ -101,14 +109,14 @@ class Lookout:
     ) -> Iterator[Change]:
         for name in gone:
             if name in seen:
-                yield Change("gone", name, {"stimulation_id": name, "ref": ref_of(name)})
+                yield Change("gone", name, {"stimulation_id": name, "ref": ref_of(name)}, (name,))
         for name, run in sorted(found.items(), key=lambda item: item[1].updated_at):
             if name not in seen or seen[name][0] != _print_of(run):
                 yield self.change_of(run)
 
     def change_of(self, run: RunRecord) -> Change:
         """Return a run as a change."""
-        return Change("run", run.stimulation_id, self._views.run(run))
+        return Change("run", run.stimulation_id, self._views.run(run), (run.stimulation_id,))
 
     async def _seldom(self, *, is_first: bool, is_busy: bool) -> list[Change]:
         now = time.monotonic()
@@ -128,6 +136,58 @@ class Lookout:
             changes.append(Change("workers", "", {"workers": workers}))
         self._stats, self._workers = counted, known
         return changes
+
+
+@final
+class OrderBook:
+    """Remembers the latest commands, and all that have not ended, and tells which have changed.
+
+    Args:
+        reader: The store.
+        views: Shows them.
+    """
+
+    def __init__(self, reader: Reader, views: Views) -> None:
+        self._reader = reader
+        self._views = views
+        self._seen: dict[int, CommandRecord] | None = None
+
+    async def look(self) -> list[Change]:
+        """Return the commands that are new, or have changed, since the last look; the first look only remembers."""
+        found = {command.number: command for command in await self._latest()}
+        seen, self._seen = self._seen, found
+        if seen is None:
+            return []
+        newest = max(seen, default=0)
+        return [
+            self._change_of(command)
+            for number, command in sorted(found.items())
+            if (number > newest if number not in seen else _stage_of(seen[number]) != _stage_of(command))
+        ]
+
+    async def _latest(self) -> list[CommandRecord]:
+        """Return so many of the latest commands that none is left out which had not ended, or was not there."""
+        seen = self._seen
+        if seen is None:
+            return list(await self._reader.commands(limit=_MANY_COMMANDS))
+        least = min(
+            (number for number, command in seen.items() if command.ended_at is None), default=max(seen, default=0)
+        )
+        found = list(await self._reader.commands(limit=_FEW_COMMANDS))
+        while found and found[-1].number > least and len(found) < _MOST_COMMANDS:
+            page = await self._reader.commands(before=found[-1].number, limit=_MANY_COMMANDS)
+            if not page:
+                break
+            found += page
+        return found
+
+    def _change_of(self, command: CommandRecord) -> Change:
+        concerned = [name for name in (command.stimulation_id, command.made) if name is not None]
+        return Change("command", command.key, self._views.command(command), concerned)
+
+
+def _stage_of(command: CommandRecord) -> _Print:
+    return command.status, command.takes
 
 
 def _print_of(run: RunRecord) -> _Print:

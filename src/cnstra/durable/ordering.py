@@ -18,6 +18,13 @@ __all__ = ["CommandedRuns"]
 class CommandedRuns(PerformedRuns):
     """What a runner does to have commands carried out."""
 
+    _obeys: bool
+
+    @property
+    def obeys(self) -> bool:
+        """Whether it carries commands out itself."""
+        return self._obeys
+
     async def order(
         self,
         kind: CommandKind,

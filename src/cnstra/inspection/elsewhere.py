@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar, final
 
 from cnstra.errors import StoreError
 from cnstra.inspection.reading import ReadableStore
+from cnstra.persist.commands import CommandRecord, NewCommand
 from cnstra.persist.ports import EVERY_RUN
 from cnstra.persist.records import (
     AttemptRecord,
@@ -84,6 +85,21 @@ class StoreElsewhere:
     async def changed(self, scope: str, timeout: float) -> bool:  # noqa: ASYNC109 - the store waits
         """Wait until work may have come, or for so long."""
         return await self._ask(self._store.changed(scope, timeout))
+
+    async def order(self, command: NewCommand) -> CommandRecord:
+        """Store a command."""
+        return await self._ask(self._store.order(command))
+
+    async def command(self, scope: str, key: str) -> CommandRecord | None:
+        """Return one command."""
+        return await self._ask(self._store.command(scope, key))
+
+    async def commands(
+        self, scope: str, *, stimulation_id: str | None = None, before: int | None = None, limit: int = 100
+    ) -> Sequence[CommandRecord]:
+        """Return commands, the latest first."""
+        question = self._store.commands(scope, stimulation_id=stimulation_id, before=before, limit=limit)
+        return await self._ask(question)
 
     async def _ask(self, question: Coroutine[Any, Any, T]) -> T:
         try:

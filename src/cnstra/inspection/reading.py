@@ -1,4 +1,7 @@
-"""The store, for reading only: opened when it is first asked, and asked for no more than it can give at once."""
+"""The store as the faces see it: opened when it is first asked, and asked for no more than it can give at once.
+
+Nothing of a run is changed through it: what people want done is stored as a command, for a worker to carry out.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Final, Protocol, final
 
 from cnstra.errors import RunNotFound
 from cnstra.inspection.problems import NotShown
+from cnstra.persist.commands import CommandRecord, NewCommand
 from cnstra.persist.ports import EVERY_RUN
 from cnstra.persist.records import (
     AttemptRecord,
@@ -74,10 +78,24 @@ class ReadableStore(Protocol):
         """Wait until work may have come, or for so long."""
         ...
 
+    async def order(self, command: NewCommand) -> CommandRecord:
+        """Store a command."""
+        ...
+
+    async def command(self, scope: str, key: str) -> CommandRecord | None:
+        """Return one command."""
+        ...
+
+    async def commands(
+        self, scope: str, *, stimulation_id: str | None = None, before: int | None = None, limit: int = 100
+    ) -> Sequence[CommandRecord]:
+        """Return commands, the latest first."""
+        ...
+
 
 @final
 class Reader:
-    """Reads the runs of one scope.
+    """Reads the runs of one scope, and takes commands about them.
 
     Every method raises `StoreError` when the store is out of reach, and is right again when it is back.
 
@@ -158,3 +176,18 @@ class Reader:
     async def list(self, where: RunFilter = EVERY_RUN, *, limit: int, cursor: str | None = None) -> Page:
         """Return runs, the newest first."""
         return await (await self._opened()).list(self.scope, where=where, limit=limit, cursor=cursor)
+
+    async def order(self, command: NewCommand) -> CommandRecord:
+        """Store a command for a worker to carry out; one of this key that is there already is returned as it is."""
+        return await (await self._opened()).order(command)
+
+    async def command(self, key: str) -> CommandRecord | None:
+        """Return the command of this key, or ``None``."""
+        return await (await self._opened()).command(self.scope, key)
+
+    async def commands(
+        self, stimulation_id: str | None = None, *, before: int | None = None, limit: int
+    ) -> Sequence[CommandRecord]:
+        """Return commands, the latest first: all of them, or those about one run and what made it."""
+        store = await self._opened()
+        return await store.commands(self.scope, stimulation_id=stimulation_id, before=before, limit=limit)

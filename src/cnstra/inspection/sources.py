@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, final
 
@@ -12,6 +13,7 @@ from cnstra.errors import GraphError
 from cnstra.inspection.elsewhere import StoreElsewhere
 from cnstra.inspection.graphs import DeclaredGraph
 from cnstra.inspection.reading import Reader
+from cnstra.inspection.servant import Servant
 from cnstra.persist.ports import Store
 from cnstra.persist.registry import CNSPersistOptionsRegistry
 from cnstra.stores import open_store
@@ -44,7 +46,8 @@ class Subject:
         registry: CNSPersistOptionsRegistry | None = None,
         scope: str | None = None,
     ) -> None:
-        self._is_open = isinstance(source, DurableRunner)
+        self._runner = source if isinstance(source, DurableRunner) else None
+        self._is_open = self._runner is not None
         self._is_address = isinstance(source, (str, Path))
         if isinstance(source, DurableRunner):
             if cns is not None or registry is not None or scope is not None:
@@ -57,6 +60,8 @@ class Subject:
             raise GraphError("a registry names the parts of a graph: give cns as well")
         self._store = open_store(source)
         self._scope = scope or ""
+        self._cns = cns
+        self._registry = registry
         self.graph = None if cns is None else DeclaredGraph(cns, registry)
 
     def reader(self) -> Reader:
@@ -80,3 +85,31 @@ class Subject:
         if self._is_address:
             return self.reader()
         return Reader(StoreElsewhere(self._store, loop), self._scope, opens=False)
+
+    def servant(self) -> Servant | None:
+        """Return what carries commands out beside the reader; ``None`` if the runner that was given does it itself."""
+        return self._servant(None)
+
+    def servant_for_a_thread(self) -> Servant | None:
+        """Return the same for the reader that `reader_for_a_thread` gives."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return self._servant(None)
+        return self._servant(None if self._is_address else loop)
+
+    def _servant(self, loop: asyncio.AbstractEventLoop | None) -> Servant | None:
+        if self._runner is not None:
+            return None if self._runner.obeys else Servant(partial(self._runner.observer, obeys=True), loop)
+        return Servant(self._made_runner, loop)
+
+    def _made_runner(self) -> DurableRunner:
+        return DurableRunner(
+            CNS(()) if self._cns is None else self._cns,
+            CNSPersistOptionsRegistry() if self._registry is None else self._registry,
+            self._store,
+            scope=self._scope,
+            max_active_runs=0,
+            retention=None,
+            handle_sigterm=False,
+        )

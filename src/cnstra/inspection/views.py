@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias, final
 
+import msgspec
+
+from cnstra.durable.commands import command_info, version_of
 from cnstra.durable.naming import activation_prefix
 from cnstra.inspection.redacting import Redaction
 from cnstra.inspection.refs import ref_of
+from cnstra.persist.commands import CommandRecord
 from cnstra.persist.records import (
     AttemptRecord,
     ErrorRecord,
@@ -43,6 +47,7 @@ class Views:
             "ref": ref_of(run.stimulation_id),
             "stimulation_id": run.stimulation_id,
             "status": run.status,
+            "version": version_of(run),
             "entry": [signal.collateral_name for signal in run.entry],
             "attempt_number": run.attempt_number,
             "owner": run.owner,
@@ -108,6 +113,37 @@ class Views:
             "lease_until": worker.lease_until,
             "is_expired": worker.expired,
         }
+
+    def command(self, command: CommandRecord) -> Data:
+        """Return a command; of a payload its size."""
+        run = command.stimulation_id
+        return {
+            "number": command.number,
+            "key": command.key,
+            "kind": command.kind,
+            "stimulation_id": run,
+            "ref": None if run is None else ref_of(run),
+            "arguments": self._arguments(command_info(command).arguments),
+            "actor": command.actor,
+            "seen": command.seen,
+            "status": command.status,
+            "ordered_at": command.ordered_at,
+            "taken_by": command.taken_by,
+            "takes": command.takes,
+            "ended_at": command.ended_at,
+            "outcome": None if command.outcome is None else self._text(command.outcome, _LONGEST),
+            "made": _link(command.made),
+        }
+
+    def _arguments(self, arguments: Data) -> Data:
+        shown = dict(arguments)
+        if "payload" in shown:
+            shown["payload"] = {"bytes": len(msgspec.json.encode(shown["payload"]))}
+        if shown.get("metadata") is not None:
+            shown["metadata"] = self._redaction.data(shown["metadata"], name="metadata")
+        if shown.get("reason") is not None:
+            shown["reason"] = self._text(shown["reason"], _LONGEST)
+        return shown
 
     def signal(self, signal: SignalRow) -> Data:
         """Return a signal without its payload."""

@@ -17,6 +17,7 @@ _SIMPLE: Final[Mapping[str | None, str]] = {
     "integer": "number",
     "number": "number",
     "boolean": "boolean",
+    "object": "Record<string, unknown>",
     "null": "null",
     None: "unknown",
 }
@@ -36,24 +37,29 @@ def _declarations(schemas: Mapping[str, Any]) -> Iterator[str]:
         for key, value in schema["properties"].items():
             if "description" in value:
                 yield f"  /** {value['description']} */\n"
-            yield f"  {key}: {_type(value)};\n"
+            yield f"  {_field(schema, key)}: {_type(value)};\n"
         yield "}\n"
 
 
 def _type(schema: Mapping[str, Any]) -> str:
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
-    if "anyOf" in schema:
-        return " | ".join(map(_type, schema["anyOf"]))
+    for several in ("anyOf", "oneOf"):
+        if several in schema:
+            return " | ".join(map(_type, schema[several]))
     if "enum" in schema:
         return " | ".join(f'"{value}"' for value in schema["enum"])
     kind = schema.get("type")
     if kind == "array":
         return f"Array<{_type(schema['items'])}>"
-    if kind == "object":
-        fields = (f"{key}: {_type(value)}" for key, value in schema.get("properties", {}).items())
+    if kind == "object" and "properties" in schema:
+        fields = (f"{_field(schema, key)}: {_type(value)}" for key, value in schema["properties"].items())
         return f"{{ {'; '.join(fields)} }}"
     return " | ".join(_SIMPLE[one] for one in (kind if isinstance(kind, list) else [kind]))
+
+
+def _field(schema: Mapping[str, Any], key: str) -> str:
+    return key if key in schema.get("required", ()) else f"{key}?"
 
 
 if __name__ == "__main__":

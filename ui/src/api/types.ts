@@ -71,6 +71,8 @@ export interface Run {
   ref: string;
   stimulation_id: string;
   status: RunStatus;
+  /** changes when it is tried again, or ends; `seen` of a command */
+  version: string;
   /** collaterals of the signals that it was started with */
   entry: Array<string>;
   /** of its latest attempt, from 1; 0 if none has started */
@@ -111,6 +113,8 @@ export interface RunDetail {
   ref: string;
   stimulation_id: string;
   status: RunStatus;
+  /** changes when it is tried again, or ends; `seen` of a command */
+  version: string;
   /** collaterals of the signals that it was started with */
   entry: Array<string>;
   /** of its latest attempt, from 1; 0 if none has started */
@@ -305,6 +309,121 @@ export interface Export {
   frontier: Array<FrontierTaskDetail>;
 }
 
+export type CommandKind = "retry" | "clone" | "fork" | "abort" | "delete" | "stimulate";
+
+export type CommandStatus = "waiting" | "taken" | "done" | "refused";
+
+export interface Command {
+  /** its place among all commands; grows */
+  number: number;
+  /** makes it once */
+  key: string;
+  kind: CommandKind;
+  /** the run that it is about; null for stimulate */
+  stimulation_id: string | null;
+  /** what stands for that in a path */
+  ref: string | null;
+  /** as given, redacted; of a payload only its size (`bytes`) */
+  arguments: Record<string, unknown>;
+  /** who ordered it */
+  actor: string;
+  /** version of the run that was decided upon */
+  seen: string | null;
+  status: CommandStatus;
+  /** seconds since the epoch, by the store's clock */
+  ordered_at: number;
+  /** the worker that took it last */
+  taken_by: string | null;
+  /** how often it was taken: more than once if a worker died over it */
+  takes: number;
+  /** seconds since the epoch, by the store's clock */
+  ended_at: number | null;
+  /** what was done, or why not, in a sentence */
+  outcome: string | null;
+  /** the run that came of it */
+  made: RunLink | null;
+}
+
+export interface CommandPage {
+  commands: Array<Command>;
+  /** gets the next page; null after the last one */
+  cursor: string | null;
+}
+
+export interface OrderedCommands {
+  commands: Array<Command>;
+}
+
+export interface Order {
+  commands: Array<NewCommand>;
+}
+
+export type NewCommand = RetryOrder | CloneOrder | ForkOrder | AbortOrder | DeleteOrder | StimulateOrder;
+
+export interface RetryOrder {
+  /** makes it once */
+  key: string;
+  kind: "retry";
+  /** of the run */
+  stimulation_id: string;
+  /** version of the run that was decided upon */
+  seen?: string | null;
+  arguments?: Record<string, unknown>;
+}
+
+export interface CloneOrder {
+  /** makes it once */
+  key: string;
+  kind: "clone";
+  /** of the run */
+  stimulation_id: string;
+  /** version of the run that was decided upon */
+  seen?: string | null;
+  arguments?: { new_id?: string | null };
+}
+
+export interface ForkOrder {
+  /** makes it once */
+  key: string;
+  kind: "fork";
+  /** of the run */
+  stimulation_id: string;
+  /** version of the run that was decided upon */
+  seen?: string | null;
+  arguments: { from_task: number; payload?: unknown; new_id?: string | null };
+}
+
+export interface AbortOrder {
+  /** makes it once */
+  key: string;
+  kind: "abort";
+  /** of the run */
+  stimulation_id: string;
+  /** version of the run that was decided upon */
+  seen?: string | null;
+  arguments?: { reason?: string | null };
+}
+
+export interface DeleteOrder {
+  /** makes it once */
+  key: string;
+  kind: "delete";
+  /** of the run */
+  stimulation_id: string;
+  /** version of the run that was decided upon */
+  seen?: string | null;
+  arguments?: Record<string, unknown>;
+}
+
+export interface StimulateOrder {
+  /** makes it once */
+  key: string;
+  kind: "stimulate";
+  stimulation_id?: null;
+  seen?: null;
+  arguments: { collateral: string; payload: unknown; stimulation_id?: string | null; metadata?: Record<string, unknown> | null };
+}
+
 export interface Meta {
   name: string;
   /** of cnstra */
@@ -314,7 +433,9 @@ export interface Meta {
   /** whether the graph was given; else it is what was seen of it at work */
   has_graph: boolean;
   /** what may be done here beside looking */
-  actions: Array<string>;
+  actions: Array<CommandKind>;
+  /** whether that is nothing */
+  read_only: boolean;
 }
 
 export interface Place {

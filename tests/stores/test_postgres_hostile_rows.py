@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from cnstra.errors import StoreError
+from cnstra.persist.commands import NewCommand
 from cnstra.stores import PostgresStore
 from cnstra.testing.building import admitted, failure, new_run
 from tests.stores.postgres_stores import open_postgres_store, query
@@ -106,6 +107,31 @@ async def test_other_unknown_words_are_told_too(pair: PostgresStore, spoil: Spoi
 
     with pytest.raises(StoreError, match="'new word', which this version does not know"):
         await getattr(pair, method)("", "bad")
+
+
+@pytest.mark.parametrize("logs", ["{", "5", "[[1]]", '[["x", 1, 2, 3]]', "[" * 100_000])
+async def test_logs_that_cannot_be_read_are_told(pair: PostgresStore, spoil: Spoil, logs: str) -> None:
+    await spoil(f"UPDATE history SET logs = '{logs}'")
+
+    with pytest.raises(StoreError, match="a log of run 'bad' cannot be read back"):
+        await pair.tasks("", "bad")
+
+
+async def test_a_command_that_cannot_be_read_is_in_nobodys_way(
+    pair: PostgresStore, spoil: Spoil, caplog: pytest.LogCaptureFixture
+) -> None:
+    for key in ("bad", "good"):
+        await pair.order(NewCommand("", key, "retry", "run", b"{}", "ann", "1-failed"))
+    await spoil("UPDATE commands SET kind = 'paint' WHERE number = 1")
+
+    taken = await pair.take_command("", "worker", kinds=["retry"], dead=())
+
+    assert taken is not None
+    assert taken.key == "good"
+    assert [row.key for row in await pair.commands("")] == ["good"]
+    assert "a command is left out of the list: the command 1 " in caplog.text
+    with pytest.raises(StoreError, match="the command 1 "):
+        await pair.command("", "bad")
 
 
 @pytest.mark.parametrize("contexts", ["{", "[1]", '{"a": 1}', "[" * 9999])

@@ -11,7 +11,7 @@ from psycopg import sql
 from cnstra.persist.delta import Ended
 from cnstra.persist.records import RunFilter
 from cnstra.stores import PostgresStore
-from cnstra.stores.postgres import admission, claims, keys, loading, ownership, reads, removal
+from cnstra.stores.postgres import admission, claims, commands, keys, loading, ownership, reads, removal
 from cnstra.stores.postgres.batch import Batch
 from cnstra.stores.postgres.statements import PARTS, commit_text
 from cnstra.testing.building import BOOM, COMPLETED, admitted, hop, new_run
@@ -47,6 +47,11 @@ FILL = f"""
     INSERT INTO hops SELECT key, 'neuron', 1 FROM runs WHERE status = 'completed';
     INSERT INTO history SELECT key, 1, 0, 0, 0, 0, 0, 1, 0, 'done', 'neuron', 'collateral'
     FROM runs WHERE status = 'completed';
+    INSERT INTO commands (scope, key, kind, status, taken_by, ordered_at, ended_at, stimulation_id, made, actor,
+                          arguments)
+    SELECT '', n, 'retry', CASE WHEN n % 1000 = 0 THEN 'taken' ELSE 'done' END, 'living 1', n,
+           CASE WHEN n % 1000 = 0 THEN NULL ELSE n END, 'done' || n % 5000, 'done' || n, 'ann', ''
+    FROM generate_series(1, {MANY}) AS n;
     INSERT INTO workers SELECT 'living ' || n, 'host', 1, 0, extract(epoch FROM now()) + 1e6
     FROM generate_series(0, 49) AS n;
 """
@@ -67,6 +72,8 @@ NAMED = {"scope": "", "names": ["key 0", "key 4"]}
 KEYS = ([1, 2, 3, 4, 5, 6, 7, 8, 9, 10],)
 ENDS = {"scope": "", "statuses": ["completed", "failed"], "keep": 100, "limit": 50, "older_than": 0}
 LIST = {"scope": "", "statuses": ["pending", "completed", "failed"], "limit": 51}
+IDS = {"prefix": "waiting77", "prefix_end": "waiting78"}
+COMMANDS = {"scope": "", "before": 1 << 62, "limit": 50}
 PLACE = {"before": 1000.0, "before_key": 1 << 62}
 QUERIES: dict[str, tuple[str, Any]] = {
     "which runs are free": (claims.FREE, CLAIM),
@@ -84,6 +91,15 @@ QUERIES: dict[str, tuple[str, Any]] = {
     "a page of a list": (reads.list_query(RunFilter()), LIST),
     "a further page": (reads.list_query(RunFilter(), is_first=False), LIST | PLACE),
     "a list of one week": (reads.list_query(RunFilter(created_before=9.0)), LIST | {"created_before": 9.0}),
+    "a list of some ids": (reads.list_query(RunFilter(id_prefix="waiting77")), LIST | IDS),
+    "a further page of some ids": (
+        reads.list_query(RunFilter(id_prefix="waiting77"), is_first=False),
+        LIST | IDS | PLACE,
+    ),
+    "which commands may be taken": (commands.FREE, {"scope": "", "kinds": ["retry", "abort"], "dead": ["living 7"]}),
+    "a page of commands": (commands.LISTED, COMMANDS),
+    "the commands about a run": (commands.ABOUT, COMMANDS | {"run_id": "done42"}),
+    "the longest ended commands": (commands.ENDED, {"scope": "", "older_than": 0, "limit": 50}),
     "the oldest open run": (reads.OLDEST, {"scope": ""}),
     "runs that may have been admitted": (admission.FIND_ADMITTED, ([1, 2], ["", ""], ["waiting1", "nobody"])),
     "one history": (reads.HISTORY, (1,)),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from cnstra.errors import StoreError
+from cnstra.persist.commands import NewCommand
 from cnstra.persist.records import RunFilter
 from cnstra.stores import SqliteStore
 from cnstra.testing.building import BOOM, admitted, failure, new_run
@@ -104,6 +105,32 @@ async def test_outputs_that_cannot_be_read_are_told(pair: SqliteStore, text: str
 
     with pytest.raises(StoreError, match="outputs of run 'bad' cannot be read back"):
         await pair.tasks("", "bad")
+
+
+@pytest.mark.parametrize("text", ["{", "5", "[[1]]", '[["x", 1, 2, 3]]', "[" * 100_000])
+async def test_logs_that_cannot_be_read_are_told(pair: SqliteStore, text: str) -> None:
+    await spoil(pair, f"UPDATE cnstra_history SET logs = '{text}' WHERE key = 1")
+
+    with pytest.raises(StoreError, match="a log of run 'bad' cannot be read back"):
+        await pair.tasks("", "bad")
+
+
+@pytest.mark.parametrize("change", ["actor = '{'", "outcome = '['", "kind = 'paint'", "seen = ''"])
+async def test_a_command_that_cannot_be_read_is_in_nobodys_way(
+    pair: SqliteStore, caplog: pytest.LogCaptureFixture, change: str
+) -> None:
+    for key in ("bad", "good"):
+        await pair.order(NewCommand("", key, "retry", "run", b"{}", "ann", "1-failed"))
+    await spoil(pair, f"UPDATE cnstra_commands SET {change} WHERE number = 1")
+
+    taken = await pair.take_command("", "worker", kinds=["retry"], dead=())
+
+    assert taken is not None
+    assert taken.key == "good"
+    assert [row.key for row in await pair.commands("")] == ["good"]
+    assert "a command is left alone: the command 1 " in caplog.text
+    with pytest.raises(StoreError, match="the command 1 "):
+        await pair.command("", "bad")
 
 
 @pytest.mark.parametrize("text", ["{", "5", '["boom"]', '[["boom"], 5, ""]'])

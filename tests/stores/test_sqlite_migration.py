@@ -71,6 +71,7 @@ async def test_its_runs_are_still_listed(store: SqliteStore) -> None:
 async def test_its_runs_are_found_by_what_is_new(store: SqliteStore) -> None:
     assert len(await store.list("", where=RunFilter(entry="card_created"))) == 3
     assert len(await store.list("", where=RunFilter(error="boom"))) == 1
+    assert len(await store.list("", where=RunFilter(id_prefix="b"))) == 2
     assert (await store.stats("")).oldest_open_at == 1001.0
 
 
@@ -90,7 +91,7 @@ async def test_its_runs_are_recovered_where_they_stood(store: SqliteStore) -> No
 async def test_its_history_is_still_told(store: SqliteStore) -> None:
     [one] = await store.tasks("", "broken")
 
-    assert (one.settled.task, one.settled.contexts) == (task(0), None)
+    assert (one.settled.task, one.settled.contexts, one.settled.logs) == (task(0), None, ())
     assert (one.input, list(one.outputs)) == (signal(0), [signal(1, producer=0)])
 
 

@@ -11,7 +11,7 @@ import pytest
 from cnstra.persist.limits import Limit, Limits
 from cnstra.persist.records import RunFilter
 from cnstra.stores import SqliteStore
-from cnstra.stores.sqlite import batch, claims, commits, ending, limiting, listing, removal, schedule
+from cnstra.stores.sqlite import batch, claims, commands, commits, ending, limiting, listing, removal, schedule
 from cnstra.stores.sqlite.rows import span
 from cnstra.stores.sqlite.statements import ManyRows
 from cnstra.testing.building import admitted, hop, new_run, worker
@@ -65,6 +65,32 @@ async def test_a_look_at_the_keys_walks_an_index_in_its_order(sqlite_store: Sqli
 
     assert any("INDEX cnstra_keys_" in step for step in steps)
     assert not [step for step in steps if "SCAN cnstra" in step or "TEMP B-TREE" in step]
+
+
+@pytest.mark.parametrize("text", [commands.FREE, commands.LISTED, *commands.ABOUT, commands.ENDED])
+async def test_a_look_at_the_commands_walks_an_index_in_its_order(sqlite_store: SqliteStore, text: str) -> None:
+    steps = await sqlite_store._reader.run(lambda connection: plan(connection, text))
+
+    assert any("INDEX cnstra_commands_" in step for step in steps)
+    assert not [step for step in steps if "SCAN cnstra" in step or "TEMP B-TREE" in step]
+
+
+async def test_what_can_be_taken_is_not_looked_for_among_what_has_ended(sqlite_store: SqliteStore) -> None:
+    steps = await sqlite_store._reader.run(lambda connection: plan(connection, commands.FREE))
+
+    assert any("INDEX cnstra_commands_open (scope=? AND rowid>?)" in step for step in steps)
+
+
+@pytest.mark.parametrize("where", FILTERS.values(), ids=FILTERS)
+async def test_runs_are_found_by_the_beginning_of_their_id_in_the_index_of_the_ids(
+    sqlite_store: SqliteStore, where: RunFilter
+) -> None:
+    query, _ = listing.query_of_prefix(replace(where, id_prefix="import-", statuses=["failed"]))
+
+    steps = await sqlite_store._reader.run(lambda connection: plan(connection, query))
+
+    [step] = [step for step in steps if step.startswith("SEARCH r ")]
+    assert "(scope=? AND stimulation_id>? AND stimulation_id<?)" in step
 
 
 @pytest.mark.parametrize(("statement", "rows"), STATEMENTS.values(), ids=STATEMENTS)
@@ -139,6 +165,7 @@ ASKED: dict[str, Callable[[SqliteStore], Awaitable[object]]] = {
     "the next due time": lambda store: store.next_due(""),
     "a page of a list": lambda store: store.list("", limit=3),
     "a page of one kind of run": lambda store: store.list("", where=RunFilter(entry="card_created"), limit=3),
+    "a page of some ids": lambda store: store.list("", where=RunFilter(id_prefix="busy-11"), limit=3),
     "requested aborts": lambda store: store.abort_requests("", "busy"),
     "a purge": lambda store: store.purge("", statuses=["completed"], older_than=0.0, limit=3),
 }

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from cnstra.persist.commands import CommandKind, CommandRecord, CommandResult, NewCommand
 from cnstra.persist.ports import Store
-from cnstra.testing.building import worker
+from cnstra.testing.building import run_to_its_end, worker
 
 __all__ = ["CommandContract"]
 
@@ -174,6 +174,14 @@ class CommandContract:
         assert [row.key for row in await store.commands("", stimulation_id="run")] == ["clone", "retry"]
         assert [row.key for row in await store.commands("", stimulation_id="copy")] == ["clone"]
         assert list(await store.commands("", stimulation_id="nobody")) == []
+
+    async def test_what_was_asked_of_a_run_is_told_when_the_run_is_gone(self, store: Store) -> None:
+        await run_to_its_end(store, "run")
+        await store.order(_new("delete", kind="delete", stimulation_id="run"))
+
+        assert await store.delete("", "run", dead=())
+
+        assert [row.key for row in await store.commands("", stimulation_id="run")] == ["delete"]
 
     async def test_only_what_has_ended_long_ago_is_purged(self, store: Store) -> None:
         await _ended(store, "old")

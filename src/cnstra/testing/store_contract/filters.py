@@ -92,6 +92,12 @@ class FilterContract:
 
         assert sorted(found) == sorted(name for name in names if name.startswith(prefix))
 
+    @pytest.mark.parametrize("prefix", ["\ud800", "run\udcff", "run\x00"])
+    async def test_no_id_begins_with_what_is_in_none(self, store: Store, prefix: str) -> None:
+        await admitted(store, new_run("run-1"))
+
+        assert await ids(store, RunFilter(id_prefix=prefix)) == []
+
     async def test_the_beginning_of_an_id_is_combined_with_the_rest_and_paged(self, store: Store) -> None:
         for n in range(9):
             await run_to_its_end(store, f"import-{n}", ended=FAILED if n % 2 else COMPLETED)

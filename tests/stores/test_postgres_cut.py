@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 import pytest
 
 from cnstra.errors import StoreError
+from cnstra.persist.commands import CommandResult, NewCommand
 from cnstra.persist.records import NewRun, RunRecord, RunState
 from cnstra.stores import PostgresStore
 from cnstra.testing.building import FAILED, admitted, after, hop, new_run, run_to_its_end, task, worker
@@ -140,6 +141,33 @@ async def test_a_run_that_was_taken_without_an_answer_is_let_go(
 
     [state] = await store.claim("", "other", dead=(), limit=1)
     assert state.run.attempt_number == 2
+
+
+async def until_taken(store: PostgresStore, key: str) -> None:
+    while True:
+        row = await store.command("", key)
+        if row is not None and row.status == "taken":
+            return
+        await asyncio.sleep(0.005)
+
+
+async def test_a_command_that_was_taken_without_an_answer_is_put_back(
+    store: PostgresStore, direct: PostgresStore, proxy: Proxy
+) -> None:
+    await store.add_worker(worker("other"), lease=60)
+    await store.order(NewCommand("", "key", "retry", "run", b"{}", "ann"))
+    proxy.fatal_request = b"COMMIT"
+    taking = asyncio.ensure_future(store.take_command("", "other", kinds=["retry"], dead=()))
+    await until_taken(direct, "key")
+    proxy.cut()
+    with pytest.raises(StoreError):
+        await taking
+    proxy.heal()
+
+    again = await store.take_command("", "other", kinds=["retry"], dead=())
+    assert again is not None
+    assert (again.key, again.takes) == ("key", 2)
+    assert await store.end_command("", again.number, 2, CommandResult("done", "it waits for a worker"))
 
 
 async def lose_an_admission(

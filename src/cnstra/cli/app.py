@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cnstra import __version__
-from cnstra.cli import check, devtools, enqueue, graph, runs, store, worker
+from cnstra.cli import check, devtools, enqueue, graph, mcp, runs, store, worker
 
 __all__ = ["app"]
 
@@ -26,6 +26,7 @@ app.command("enqueue")(enqueue.command)
 app.command("check")(check.command)
 app.command("graph")(graph.command)
 app.command("devtools")(devtools.command)
+app.add_typer(mcp.app, name="mcp")
 app.add_typer(runs.app, name="runs")
 app.add_typer(store.app, name="store")
 

@@ -20,7 +20,7 @@ from cnstra.persist.ports import Store
 from cnstra.persist.registry import CNSPersistOptionsRegistry
 from cnstra.stores import open_store
 
-__all__ = ["DirOption", "JsonOption", "Place", "RunnerOption", "ScopeOption", "Shown", "StoreOption"]
+__all__ = ["DirOption", "JsonOption", "Place", "RunnerOption", "ScopeOption", "Shown", "StoreOption", "names_store"]
 
 StoreOption: TypeAlias = Annotated[
     str | None,
@@ -156,6 +156,11 @@ class Place:
                 return found.observer(None if self.store is None else _named(self.store))
             return _observer_of(found.cns, found.registry, await self.shown())
         return _observer_of(CNS([]), CNSPersistOptionsRegistry(), await self.shown())
+
+
+def names_store(place: Place) -> bool:
+    """Tell whether the command line, or the environment, says where the runs are."""
+    return bool(place.store or place.runner or os.environ.get(_ENVIRONMENT))
 
 
 def _observer_of(cns: CNS[None], registry: CNSPersistOptionsRegistry, place: Shown) -> DurableRunner:

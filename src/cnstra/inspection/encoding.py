@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-__all__ = ["json_bytes"]
+__all__ = ["in_unicode", "json_bytes"]
 
 _encode: Final = msgspec.json.Encoder(decimal_format="string").encode
 
@@ -16,14 +16,15 @@ def json_bytes(data: Any) -> bytes:
     try:
         return _encode(data)
     except UnicodeEncodeError:
-        return _encode(_in_unicode(data))
+        return _encode(in_unicode(data))
 
 
-def _in_unicode(data: Any) -> Any:
+def in_unicode(data: Any) -> Any:
+    """Return a copy of *data* in which half a surrogate pair is a question mark."""
     if isinstance(data, str):
         return data.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(data, dict):
-        return {_in_unicode(key): _in_unicode(value) for key, value in data.items()}
+        return {in_unicode(key): in_unicode(value) for key, value in data.items()}
     if isinstance(data, (list, tuple)):
-        return [_in_unicode(item) for item in data]
+        return [in_unicode(item) for item in data]
     return data

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
 
 from cnstra import CNS, ActivationTask, Axon, Neuron, Signal, Stimulation, StimulationFailed, collateral, neuron
 from cnstra.core.options import StimulationOptions
-from cnstra.core.subscribers import Activation
+from cnstra.core.subscribers import Activation, TaskRecord
 from cnstra.errors import CNSError, GraphError, PayloadError
 from tests.core.traces import Trace
 
@@ -49,7 +50,10 @@ class Record:
 class Journal:
     """A recorder that keeps everything in lists; *waits* lets the run wait for each of its writes."""
 
+    scope = ""
     stimulation_id = "run"
+    created_at = 0.0
+    here: ContextVar[TaskRecord | None] | None = None
 
     def __init__(self, *, waits: bool = False, unwritable: object = None) -> None:
         self.lines: list[str] = []
@@ -105,6 +109,9 @@ class Journal:
 
     def finished(self) -> None:
         self.lines.append("finished")
+
+    def follow(self, follower: Callable[[str | None], object], /) -> None:
+        raise NotImplementedError
 
     def record(self) -> Record:
         self.records.append(Record(len(self.records)))
@@ -261,6 +268,32 @@ async def test_the_record_of_an_activation_has_its_id_and_when_it_started(kind: 
     assert seen == [("run:0", None)]
     assert journal.records[0].touched
     assert journal.records[0].started > 0
+
+
+@pytest.mark.parametrize("kind", ["sync", "async", "thread"])
+async def test_the_record_of_an_activation_is_here_while_its_handler_runs(kind: str) -> None:
+    seen: list[TaskRecord | None] = []
+    journal = Journal()
+    journal.here = ContextVar("here", default=None)
+
+    def look(*_: object) -> None:
+        assert journal.here is not None
+        seen.append(journal.here.get())
+
+    async def look_later(payload: int) -> None:
+        look()
+        await asyncio.sleep(0)
+        look()
+
+    handler: Any = look_later if kind == "async" else look
+    cns = CNS([neuron({}).dendrite(start, handler, in_thread=kind == "thread") for _ in range(2)])
+    await begin(cns, journal, start.create_signal(1), on_response=look)
+    look()
+
+    listeners = [one for one in seen if one is None]
+    handlers = [one for one in seen if one is not None]
+    assert len(listeners) == 4  # of the entry and of two activations, and this test itself
+    assert sorted(one.id for one in handlers) == sorted(["run:0", "run:1"] * (1 + (kind == "async")))
 
 
 def test_the_record_of_a_handler_that_leaves_the_context_alone_is_untouched() -> None:

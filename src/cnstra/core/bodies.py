@@ -46,6 +46,7 @@ async def _work(run: Stimulation, activation: Activation, awaitable: Any) -> Non
     assert me is not None  # a worker is a task  # noqa: S101 - for the type checker
     run.keep(activation, me)
     _, context = run.loop_and_context()
+    here = run._here
     active = run._active
     first = True
     opened = False  # the turn under way is this worker's
@@ -59,6 +60,8 @@ async def _work(run: Stimulation, activation: Activation, awaitable: Any) -> Non
             coro = awaitable if awaitable.__class__ is CoroutineType else _await(awaitable)
             # Each body has a context of its own, so that no handler sees a variable that another one has set.
             step = context.copy().run
+            if here is not None:
+                step(here.set, activation.record)
             try:
                 waiting = step(coro.send, None)
             except StopIteration as stop:

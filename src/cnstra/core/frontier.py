@@ -16,7 +16,7 @@ from cnstra.errors import EventLoopRequired, StimulationAborted
 
 if TYPE_CHECKING:
     import asyncio
-    from contextvars import Context
+    from contextvars import Context, ContextVar
 
     from cnstra.core.abort import AbortController
     from cnstra.core.cns import CNS
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cnstra.core.options import StimulationOptions
     from cnstra.core.recording import Recorder
     from cnstra.core.responding import Hold
+    from cnstra.core.subscribers import TaskRecord
 
 __all__ = ["Frontier"]
 
@@ -53,6 +54,7 @@ class Frontier:
         "_groups",
         "_halted",
         "_held",
+        "_here",
         "_holds",
         "_hop_counts",
         "_hops",
@@ -116,6 +118,7 @@ class Frontier:
         self._observed = False
         self._waiters: list[Any] | None = None
         self._recorder: Recorder | None = None
+        self._here: ContextVar[TaskRecord | None] | None = None  # the recorder's
         self._controller: AbortController | None = None
         self._abort_reason: object = None
         self._outcome: BaseException | None = None

@@ -6,9 +6,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from contextvars import ContextVar
+
     from cnstra.core.neurons import Neuron
     from cnstra.core.signals import Signal
-    from cnstra.core.subscribers import Activation
+    from cnstra.core.subscribers import Activation, TaskRecord
 
 __all__ = ["Recorder", "Ticket"]
 
@@ -29,11 +31,13 @@ class Recorder(Protocol):
         scope: Where the run is stored.
         stimulation_id: The run.
         created_at: When it was stored, in seconds since the epoch, by the store's clock.
+        here: Is to hold the record of an activation while its handler runs; ``None`` if nobody looks.
     """
 
     scope: str
     stimulation_id: str
     created_at: float
+    here: ContextVar[TaskRecord | None] | None
 
     def prepare(
         self, activation: Activation, outputs: Sequence[Signal[Any]], successors: Sequence[Sequence[Activation]], /

@@ -16,7 +16,10 @@ from cnstra.core.subscribers import ASYNC, GUARDED, Activation, Subscriber
 from cnstra.errors import EventLoopRequired, MaxNeuronHopsExceeded
 
 if TYPE_CHECKING:
+    from contextvars import ContextVar
+
     from cnstra.core.limits import NeuronLimit
+    from cnstra.core.subscribers import TaskRecord
 
 __all__ = ["Starting"]
 
@@ -176,6 +179,9 @@ class Starting(Frontier):
     def _invoke(self, activation: Activation) -> Any:
         """Call the handler with as many arguments as it takes."""
         subscriber = activation.subscriber
+        here = self._here
+        if here is not None and not subscriber.dendrite.is_asynchronous and here.get() is not activation.record:
+            return self._invoke_with(here, activation)  # what awaits finds it set already
         arity = subscriber.arity
         payload = None if activation.signal is None else activation.signal._payload
         if arity == 3:  # noqa: PLR2004 - (payload, axon, ctx)
@@ -184,6 +190,14 @@ class Starting(Frontier):
         if arity == 2:  # noqa: PLR2004 - (payload, axon)
             return subscriber.fn(payload, subscriber.axon)
         return subscriber.fn(payload) if arity else subscriber.fn()
+
+    def _invoke_with(self, here: ContextVar[TaskRecord | None], activation: Activation) -> Any:
+        """Call the handler while *here* holds the record of *activation*."""
+        token = here.set(activation.record)
+        try:
+            return self._invoke(activation)
+        finally:
+            here.reset(token)
 
     def _count_hop(self, activation: Activation) -> bool:
         """Count one more activation of its neuron; fail it if the run allows no more."""

@@ -187,6 +187,7 @@ class Stimulation(Turns):
     def attach(self, recorder: Recorder) -> None:
         """Let *recorder* see this run, which has not started yet."""
         self._recorder = recorder
+        self._here = recorder.here
 
     def restore(self, failed: Iterable[tuple[Activation, Exception]], hop_counts: Mapping[Neuron[Any], int]) -> None:
         """Take over what an earlier attempt left: failures that are not retried, and how often neurons were activated.

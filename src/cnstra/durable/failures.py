@@ -7,7 +7,7 @@ import traceback
 from cnstra.errors import RecordedFailure, StimulationAborted, StimulationFailed
 from cnstra.persist.records import ErrorRecord, TaskRow
 
-__all__ = ["error_of", "reason_text", "record_of", "record_of_run"]
+__all__ = ["cut", "error_of", "reason_text", "record_of", "record_of_run", "text_of", "traceback_of"]
 
 _MAX_MESSAGE = 2_000
 _MAX_TRACEBACK = 16_000
@@ -22,8 +22,8 @@ def record_of(error: BaseException) -> ErrorRecord:
         return ErrorRecord(error.type_name, error.message)
     type_name = type(error).__qualname__
     if isinstance(error, StimulationAborted):
-        return ErrorRecord(type_name, reason_text(error.reason), _traceback(error) if error.__cause__ else "")
-    return ErrorRecord(type_name, _cut(_message(error), _MAX_MESSAGE), _traceback(error))
+        return ErrorRecord(type_name, reason_text(error.reason), traceback_of(error) if error.__cause__ else "")
+    return ErrorRecord(type_name, cut(_message(error), _MAX_MESSAGE), traceback_of(error))
 
 
 def record_of_run(outcome: StimulationFailed, neuron: str | None) -> ErrorRecord:
@@ -42,7 +42,7 @@ def record_of_run(outcome: StimulationFailed, neuron: str | None) -> ErrorRecord
     message = f"{known.type_name} in {place}" + (f": {known.message}" if known.message else "")
     if others:
         message += f" (and {len(others)} more failed)"
-    return ErrorRecord(type(outcome).__qualname__, message, _traceback(outcome))
+    return ErrorRecord(type(outcome).__qualname__, message, traceback_of(outcome))
 
 
 def error_of(record: ErrorRecord, task: TaskRow | None = None) -> RecordedFailure:
@@ -55,18 +55,20 @@ def error_of(record: ErrorRecord, task: TaskRow | None = None) -> RecordedFailur
 
 def reason_text(reason: object) -> str:
     """Return the reason of an abort as the text that is stored; no reason is no text."""
-    return "" if reason is None else _cut(_text(reason), _MAX_MESSAGE)
+    return "" if reason is None else cut(text_of(reason), _MAX_MESSAGE)
 
 
-def _traceback(error: BaseException) -> str:
-    return _cut(_clean("".join(traceback.format_exception(error))), _MAX_TRACEBACK)
+def traceback_of(error: BaseException) -> str:
+    """Return *error* with its traceback, as Python prints it, cut in the middle if that is long."""
+    return cut(_clean("".join(traceback.format_exception(error))), _MAX_TRACEBACK)
 
 
 def _message(error: BaseException) -> str:
-    return _text(error.message if isinstance(error, BaseExceptionGroup) else error)
+    return text_of(error.message if isinstance(error, BaseExceptionGroup) else error)
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """Return what *value* is as text that every store takes."""
     try:
         return _clean(str(value))
     except Exception:  # noqa: BLE001 - a foreign class may be broken; what it tells of must be stored all the same
@@ -78,7 +80,8 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
-def _cut(text: str, limit: int) -> str:
+def cut(text: str, limit: int) -> str:
+    """Return *text*, without its middle if it has more than *limit* characters."""
     if len(text) <= limit:
         return text
     half = limit // 2

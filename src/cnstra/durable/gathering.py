@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from cnstra.durable.log_lines import CLOSED, LogLines, line_of
 
 if TYPE_CHECKING:
     import asyncio
+    import logging
 
     from cnstra.durable.recorder import RunRecorder
     from cnstra.durable.transacting import OpenTransaction
     from cnstra.persist.delta import Delta
-    from cnstra.persist.records import TaskRow
+    from cnstra.persist.records import LogLine, TaskRow
 
 __all__ = ["Pending", "Sink", "TaskHandle"]
+
+_beginning: Final = threading.RLock()  # a signal handler may log, too
+"""Held for as long as it takes to give an activation what its lines are kept in."""
 
 
 class TaskHandle:
     """What the recorder keeps with an activation: its row, and what the handler did with the context.
+
+    Args:
+        prefix: Of its idempotency key.
+        row: The task.
+        log_lines: How many lines of what it logs are kept.
 
     Attributes:
         connection: Of its transaction, while a transactional handler runs.
         transaction: What that handler did, between its return and the commit of its hop.
     """
 
-    __slots__ = ("_prefix", "connection", "row", "started", "touched", "transaction")
+    __slots__ = ("_lines", "_log_lines", "_prefix", "connection", "row", "started", "touched", "transaction")
 
-    def __init__(self, prefix: str, row: TaskRow) -> None:
+    def __init__(self, prefix: str, row: TaskRow, log_lines: int) -> None:
         self._prefix = prefix
+        self._log_lines = log_lines
+        self._lines: LogLines | None = None
         self.row = row
         self.touched = False
         self.started = 0.0
@@ -38,6 +52,23 @@ class TaskHandle:
     def id(self) -> str:
         """The idempotency key: the same each time that this activation is run."""
         return f"{self._prefix}{self.row.ordinal}"
+
+    def note(self, record: logging.LogRecord) -> None:
+        """Keep what its handler has logged, in whatever thread, unless it has settled."""
+        lines = self._lines or self._begin_log()
+        if lines is not CLOSED:
+            lines.add(line_of(record))
+
+    def _begin_log(self) -> LogLines:
+        made = LogLines(self._log_lines)
+        with _beginning:
+            self._lines = self._lines or made
+            return self._lines
+
+    def end_log(self) -> Sequence[LogLine]:
+        """Return what it has logged, and keep nothing more."""
+        lines, self._lines = self._lines, CLOSED
+        return () if lines is None else lines.all()
 
 
 class Pending:

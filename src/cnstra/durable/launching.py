@@ -62,6 +62,7 @@ class Launcher:
         accepts: Whether the worker may start runs.
         outcome: Waits for the end of a stored run, wherever that is.
         random: For the jitter of retries.
+        log_lines: How many lines are kept of what an activation logs.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Launcher:
         *,
         outcome: Callable[[str], Coroutine[Any, Any, None]],
         random: Random,
+        log_lines: int,
     ) -> None:
         self._cns = graph.cns
         self._names = graph.names
@@ -82,7 +84,8 @@ class Launcher:
         self._outcome = outcome
         self._random = random
         self._callers = graph.callers
-        self._reviver = Reviver(graph.cns, graph.names, committer, graph.callers, random)
+        self._log_lines = log_lines
+        self._reviver = Reviver(graph.cns, graph.names, committer, graph.callers, random, log_lines=log_lines)
         self._fitness = Fitness(graph.cns, graph.names.registry)
 
     def start(self, state: RunState, entry: Entry, stored: RunOptions, live: StimulationOptions) -> DurableRun | None:
@@ -95,7 +98,15 @@ class Launcher:
             Exception: What the caller's object could not be made for; the run is written as failed then.
         """
         retries = None if stored.retry is None else Retries(state.run, stored, self._random)  # one of a clone
-        recorder = RunRecorder(self._names, self._committer, state, stored.durability, fresh=True, retries=retries)
+        recorder = RunRecorder(
+            self._names,
+            self._committer,
+            state,
+            stored.durability,
+            fresh=True,
+            retries=retries,
+            log_lines=self._log_lines,
+        )
         if not self._accepts():
             recorder.release()
             return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, final
 from cnstra.durable.ending import how_it_ended
 from cnstra.durable.failures import record_of
 from cnstra.durable.gathering import Pending, Sink, TaskHandle
+from cnstra.durable.log_capture import HERE
 from cnstra.durable.naming import SubscriberNames, activation_prefix
 from cnstra.durable.retries import Retries
 from cnstra.durable.transacting import HopTransactions
@@ -28,10 +29,12 @@ from cnstra.persist.records import (
 )
 
 if TYPE_CHECKING:
+    from contextvars import ContextVar
+
     from cnstra.core.neurons import Neuron
     from cnstra.core.signals import Signal
     from cnstra.core.stimulation import Stimulation
-    from cnstra.core.subscribers import Activation
+    from cnstra.core.subscribers import Activation, TaskRecord
 
 __all__ = ["RESERVED", "RunRecorder"]
 
@@ -65,6 +68,7 @@ class RunRecorder:
         pending: The delta that is being gathered, if there is one.
         latest: The delta that was gathered last, or is.
         created_at: When the run was stored, in seconds since the epoch, by the store's clock.
+        here: As in `cnstra.core.recording.Recorder`.
         broken: A write of this run was refused or has failed; nothing more is recorded.
         is_retried: Whether it ended in a failure that another attempt follows.
     """
@@ -78,6 +82,7 @@ class RunRecorder:
         *,
         fresh: bool = False,
         retries: Retries | None = None,
+        log_lines: int = 0,
     ) -> None:
         self.stimulation_id = state.run.stimulation_id
         self.scope = state.run.scope
@@ -94,6 +99,8 @@ class RunRecorder:
         self._sink = sink
         self._durability = durability
         self._full = state.run.volume == "full"
+        self._log_lines = log_lines
+        self.here: ContextVar[TaskRecord | None] | None = HERE if log_lines and self._full else None
         self._key = state.key
         self._sequence = state.sequence
         self._next_task = len(state.tasks) if fresh else state.next_task
@@ -116,7 +123,7 @@ class RunRecorder:
 
     def handle(self, row: TaskRow) -> TaskHandle:
         """Return what is kept with an activation of *row*."""
-        return TaskHandle(self._prefix, row)
+        return TaskHandle(self._prefix, row, self._log_lines)
 
     def count_hops(self) -> None:
         """Store how often each neuron was activated, since the run has a limit on it."""
@@ -323,7 +330,7 @@ class RunRecorder:
         for one, (neuron, collateral) in zip(group, names):  # noqa: B905 - as in `prepare`
             task = _row(TaskRow, (ordinal, neuron, collateral, one.subscriber.index, signal, None))
             delta.tasks[ordinal] = task
-            one.record = TaskHandle(self._prefix, task)
+            one.record = TaskHandle(self._prefix, task, self._log_lines)
             ordinal += 1
         self._next_task = ordinal
         self._references[signal] = len(group)
@@ -383,7 +390,8 @@ class RunRecorder:
             now = time()
             started = handle.started or now
             status: TaskStatus = "done" if error is None else "failed"
-            settled = (row.ordinal, self.attempt_number, row, status, error, started, now - started, contexts, ())
+            logs = handle.end_log()
+            settled = (row.ordinal, self.attempt_number, row, status, error, started, now - started, contexts, logs)
             delta.history.append(_row(TaskSettled, settled))
 
 

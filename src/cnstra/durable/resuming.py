@@ -62,6 +62,7 @@ class Reviver:
     Args:
         callers: Makes the caller's object anew for each resumed run.
         random: For the jitter of retries.
+        log_lines: How many lines are kept of what an activation logs.
     """
 
     def __init__(
@@ -71,6 +72,8 @@ class Reviver:
         sink: Sink,
         callers: CallersContext,
         random: Random,
+        *,
+        log_lines: int,
     ) -> None:
         self._cns = cns
         self._names = names
@@ -78,6 +81,7 @@ class Reviver:
         self._sink = sink
         self._callers = callers
         self._random = random
+        self._log_lines = log_lines
 
     def revive(self, state: RunState) -> Revival:
         """Return the run of *state*, ready to start.
@@ -93,7 +97,9 @@ class Reviver:
         }
         run = Stimulation(self._cns, self._options(options, state))
         retries = Retries(state.run, options, self._random)
-        recorder = RunRecorder(self._names, self._sink, state, options.durability, retries=retries)
+        recorder = RunRecorder(
+            self._names, self._sink, state, options.durability, retries=retries, log_lines=self._log_lines
+        )
         activations: list[Activation] = []
         failed: list[tuple[Activation, Exception]] = []
         for row in state.tasks:

@@ -14,7 +14,7 @@ from cnstra.durable.naming import SubscriberNames
 from cnstra.durable.ordering import CommandedRuns
 from cnstra.durable.policy import RetryPolicy
 from cnstra.durable.retention import DEFAULT_RETENTION, RetentionPolicy
-from cnstra.durable.settings import DEFAULT_MAX_ACTIVE_RUNS, DEFAULT_MAX_RECOVERIES, Settings
+from cnstra.durable.settings import DEFAULT_LOG_LINES, DEFAULT_MAX_ACTIVE_RUNS, DEFAULT_MAX_RECOVERIES, Settings
 from cnstra.durable.surroundings import REAL, Surroundings
 from cnstra.durable.transacting import require_transactions
 from cnstra.durable.worker import Worker
@@ -74,6 +74,8 @@ class DurableRunner(CommandedRuns):
         stimulation_context: ``f(stimulation_id, metadata)``, or with a third parameter for the number of the attempt,
             makes the caller's object for runs that are resumed, or are started without one.
         handle_sigterm: Close on SIGTERM, if the program has no handler of its own, and end then.
+        log_lines: How many lines are stored of what a handler logs while it runs, with the history row of the
+            activation: the first half and the last. It is for volume ``full``; 0 keeps none.
         obeys: Carry out the commands that people give, as `order` and the DevTools store them.
 
     Raises:
@@ -102,6 +104,7 @@ class DurableRunner(CommandedRuns):
         limits: Mapping[str, Limit] | None = None,
         stimulation_context: ContextFactory | None = None,
         handle_sigterm: bool = True,
+        log_lines: int = DEFAULT_LOG_LINES,
         obeys: bool = True,
         _surroundings: Surroundings = REAL,
     ) -> None:
@@ -119,6 +122,7 @@ class DurableRunner(CommandedRuns):
             handle_sigterm=handle_sigterm,
             limits=Limits(limits),
             keeps_commands=retention is None or not obeys,
+            log_lines=log_lines,
         )
         self.cns = cns
         self.registry = registry
@@ -132,6 +136,7 @@ class DurableRunner(CommandedRuns):
             surroundings=_surroundings,
         )
         self._obeys = obeys
+        self._log_lines = log_lines
         super().__init__(worker, graph, scope or "", durability, volume, retry=retry)
 
     @property
@@ -203,6 +208,7 @@ class DurableRunner(CommandedRuns):
             retry=self._policy,
             stimulation_context=self._graph.callers.factory,
             handle_sigterm=False,
+            log_lines=self._log_lines,
             obeys=obeys,
         )
 

@@ -10,10 +10,11 @@ from cnstra.durable.retention import DEFAULT_RETENTION, Retention, RetentionPoli
 from cnstra.errors import GraphError
 from cnstra.persist.limits import NO_LIMITS, Limits
 
-__all__ = ["DEFAULT_MAX_ACTIVE_RUNS", "DEFAULT_MAX_RECOVERIES", "Settings"]
+__all__ = ["DEFAULT_LOG_LINES", "DEFAULT_MAX_ACTIVE_RUNS", "DEFAULT_MAX_RECOVERIES", "Settings"]
 
 DEFAULT_MAX_ACTIVE_RUNS: Final = 1000
 DEFAULT_MAX_RECOVERIES: Final = 5
+DEFAULT_LOG_LINES: Final = 100
 _MAX_POLL: Final = 5.0
 
 
@@ -37,6 +38,7 @@ class Settings:
     handle_sigterm: bool = True
     limits: Limits = NO_LIMITS
     keeps_commands: bool = False
+    log_lines: int = DEFAULT_LOG_LINES
 
     def __post_init__(self) -> None:
         for name in ("lease", "max_staleness", "grace"):
@@ -51,6 +53,7 @@ class Settings:
         whole(self.max_active_runs, "max_active_runs", 0)
         if self.max_recoveries is not None:
             whole(self.max_recoveries, "max_recoveries", 0)
+        whole(self.log_lines, "log_lines", 0)
         Retention(self.retention)
 
     @property

@@ -11,6 +11,7 @@ from cnstra.durable.commands import version_of
 from cnstra.persist.records import (
     ErrorRecord,
     FrontierTask,
+    LogLine,
     RunRecord,
     RunStatus,
     SignalRow,
@@ -112,6 +113,7 @@ class TaskInfo:
         started_at: When its handler was called, in seconds since the epoch.
         duration: Seconds until it settled.
         contexts: Neuron name to the context value, as JSON data, that it gave the neuron; ``None`` where it deleted it.
+        logs: What was logged while its handler ran, in order, as the runner's *log_lines* says.
     """
 
     ordinal: int
@@ -127,6 +129,7 @@ class TaskInfo:
     started_at: float | None = None
     duration: float | None = None
     contexts: Mapping[str, Any] = field(default_factory=dict)
+    logs: Sequence[LogLine] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,7 @@ def settled_task(prefix: str, stored: StoredTask) -> TaskInfo:
         started_at=settled.started_at,
         duration=settled.duration,
         contexts={name: None if value is None else _shown(value) for name, value in (settled.contexts or {}).items()},
+        logs=tuple(settled.logs),
     )
 
 

@@ -13,6 +13,7 @@ from cnstra.durable.colleagues import Colleagues
 from cnstra.durable.committer import Committer
 from cnstra.durable.launching import Graph, Launcher
 from cnstra.durable.live import LiveRuns
+from cnstra.durable.log_capture import CAPTURE
 from cnstra.durable.orphans import Orphans
 from cnstra.durable.outcomes import Outcomes
 from cnstra.durable.ownership import Ownership
@@ -98,6 +99,8 @@ class Worker:
             self.worker_id = self._surroundings.host.new_worker_id()
         await self.store.open()
         self._loop = loop
+        if self._settings.log_lines:
+            CAPTURE.begin()
         try:
             self._assemble()
             await self._arrive()
@@ -124,6 +127,7 @@ class Worker:
             lambda: self.accepts,
             outcome=self.outcomes.wait,
             random=random,
+            log_lines=settings.log_lines,
         )
         self.presence = Presence(
             store,
@@ -202,7 +206,7 @@ class Worker:
             retention=Retention(settings.retention),
             bury=self._bury,
             random=random,
-            keeps_commands=settings.keeps_commands or not hasattr(self.store, "purge_commands"),
+            keeps_commands=settings.keeps_commands,
         )
         chores = {"cnstra-watch": self._watch.keep(), "cnstra-tidy": tidying.keep()}
         chores |= {name: keep() for name, keep in self._more_chores.items()}
@@ -335,6 +339,8 @@ class Worker:
         except StoreError as error:
             logger.warning("worker %s could not sign off: %s", self.worker_id, error)
         finally:
+            if self._settings.log_lines:
+                CAPTURE.end()
             self.presence.stop()
             self._surroundings.host.leave(self.worker_id, self)
             if self._termination is not None and self._termination.requested is None:

@@ -62,7 +62,7 @@ def test_whatever_is_asked_the_answer_is_as_described(address: Address, tmp_path
     command: list[str | Path] = [
         Path(sys.executable).with_name("schemathesis"), "run", _FILE,
         "--url", f"{address}{PREFIX}", "--header", f"Authorization: Bearer {TOKEN}",
-        "--include-method", "GET", "--exclude-path", "/events",
+        "--include-method", "GET", "--include-method", "POST", "--exclude-path", "/events",
         "--phases", "coverage,fuzzing", "--max-examples", "5", "--generation-deterministic",
         "--workers", "2", "--no-color",
     ]  # fmt: skip

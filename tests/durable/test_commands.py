@@ -78,7 +78,7 @@ def test_null_is_a_payload() -> None:
         ({"kind": "clone", "arguments": {"new_id": ""}}, "arguments.new_id is a text of 1 to"),
         ({"kind": "clone", "arguments": {"new_id": "a\0"}}, "arguments.new_id has a NUL character"),
         ({"kind": "fork"}, "arguments: Object missing required field `from_task`"),
-        ({"kind": "fork", "arguments": {"from_task": -1}}, "from_task is a whole number of 0 or more"),
+        ({"kind": "fork", "arguments": {"from_task": -1}}, "arguments.from_task: Expected `int` >= 0"),
         ({"kind": "fork", "arguments": {"from_task": "1"}}, "arguments.from_task: Expected `int`, got `str`"),
         ({"kind": "abort", "arguments": {"reason": "\ud800"}}, "arguments: no JSON data"),
     ],

@@ -10,6 +10,7 @@ from cnstra.inspection.listing import FoundRuns, RunFinder
 from cnstra.inspection.problems import NotShown
 from cnstra.inspection.reading import Reader
 from cnstra.inspection.sealing import Seal
+from cnstra.inspection.searching import Matches
 from cnstra.persist.records import RunFilter
 from cnstra.stores import MemoryStore
 from cnstra.testing.building import new_run, run_to_its_end
@@ -25,11 +26,17 @@ async def _stored(*names: str) -> MemoryStore:
 
 
 async def _walk(
-    store: MemoryStore, *, limit: int = 2, prefix: str | None = None, neuron: str | None = None
+    store: MemoryStore,
+    *,
+    limit: int = 2,
+    prefix: str | None = None,
+    neuron: str | None = None,
+    matches: Matches | None = None,
 ) -> list[FoundRuns]:
     finder, cursor, pages = RunFinder(Reader(store, ""), SEAL), None, []
     while True:
-        pages.append(await finder.page(RunFilter(), prefix=prefix, neuron=neuron, limit=limit, cursor=cursor))
+        page = await finder.page(RunFilter(), prefix=prefix, neuron=neuron, matches=matches, limit=limit, cursor=cursor)
+        pages.append(page)
         cursor = pages[-1].cursor
         if cursor is None:
             return pages
@@ -70,7 +77,7 @@ async def test_the_next_page_goes_on_when_runs_were_added_or_the_last_one_shown_
 async def test_a_search_that_looks_at_much_says_where_it_goes_on() -> None:
     store = await _stored("needle", *(f"run-{number}" for number in range(2_300)))
 
-    pages = await _walk(store, prefix="needle")
+    pages = await _walk(store, matches=lambda run: run.stimulation_id == "needle")
 
     assert [len(page.runs) for page in pages] == [0, 0, 1]
     assert sum(page.looked_at for page in pages) == 2_301

@@ -22,6 +22,7 @@ from cnstra.core.cns import CNS
 from cnstra.devtools.answering import problem_response
 from cnstra.devtools.commanding import Actor, CommandRoutes
 from cnstra.devtools.feed import Feed
+from cnstra.devtools.forms import FormRoutes
 from cnstra.devtools.guard import Guard
 from cnstra.devtools.insights import InsightRoutes
 from cnstra.devtools.problems import ApiProblem, not_found
@@ -86,6 +87,7 @@ class DevTools:
         commands = CommandRoutes(reader, views, Seal(keys.token, "commands"), servant, actor, read_only)
         api: list[BaseRoute] = [
             *commands.routes(),
+            *FormRoutes(reader, redaction, secrets, graph).routes(),
             *RunRoutes(reader, views, redaction, secrets, Seal(keys.token, "runs")).routes(),
             *InsightRoutes(reader, views, redaction, graph, meta, self._feed.numbers, sampler).routes(),
             *EventRoutes(self._feed).routes(),

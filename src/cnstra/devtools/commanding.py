@@ -70,10 +70,13 @@ class CommandRoutes:
     def routes(self) -> list[Route]:
         """Return the routes."""
         return [
-            Route("/commands", self.list_commands, methods=["GET"]),
-            Route("/commands", self.order, methods=["POST"]),
+            Route("/commands", self.list_or_order, methods=["GET", "POST"]),
             Route("/commands/{key}", self.get_command),
         ]
+
+    async def list_or_order(self, request: Request) -> Response:
+        """Answer both methods, so that an answer to any other can say which there are."""
+        return await (self.order if request.method == "POST" else self.list_commands)(request)
 
     async def order(self, request: Request) -> Response:
         """Store commands; they are carried out soon, and one of a key that is known is answered as it is."""
@@ -123,7 +126,7 @@ class CommandRoutes:
                 key=given.key,
                 actor=actor,
                 seen=given.seen,
-                arguments=given.arguments,
+                arguments=_with_whole_numbers(given.arguments),
             )
         except GraphError as error:
             raise bad_request(f"commands[{number}]: {error}", "bad_command") from error
@@ -137,3 +140,11 @@ class CommandRoutes:
         if not isinstance(number, int):
             raise NotShown("no_page", "no page has this cursor here: begin at the first one")
         return number
+
+
+def _with_whole_numbers(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments in which 1.0 is 1, as it is in JSON Schema; a payload is left as it is."""
+    return {
+        name: int(value) if isinstance(value, float) and value.is_integer() and name != "payload" else value
+        for name, value in arguments.items()
+    }

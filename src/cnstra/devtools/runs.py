@@ -23,11 +23,13 @@ from cnstra.inspection.reading import Reader
 from cnstra.inspection.redacting import Redaction
 from cnstra.inspection.refs import name_of, ref_of
 from cnstra.inspection.sealing import Seal
+from cnstra.inspection.searching import has_text, signal_has_text
 from cnstra.inspection.views import Data, Views
 from cnstra.persist.records import RunFilter, RunRecord, RunStatus, TaskStatus
 
 __all__ = ["RunRoutes"]
 
+_FILTERS: Final = ("status", "entry", "error", "created_after", "created_before", "id", "neuron", "text")
 _RELATIVES: Final = 1_000
 _MOST: Final = 2**53 - 1  # the largest number that JavaScript has no doubt about
 _ORDINAL: Final = "{ordinal:whole}"
@@ -68,8 +70,20 @@ class RunRoutes:
 
     async def list_runs(self, request: Request) -> Response:
         """Find runs."""
-        names = ("status", "entry", "error", "created_after", "created_before", "id", "neuron", "limit", "cursor")
+        names = (
+            "status",
+            "entry",
+            "error",
+            "created_after",
+            "created_before",
+            "id",
+            "neuron",
+            "text",
+            "limit",
+            "cursor",
+        )
         asked = Asked(request, *names)
+        text, details = asked.text("text"), self._details(full=False)
         where = RunFilter(
             statuses=asked.texts("status", get_args(RunStatus)),  # type: ignore[arg-type]  # they are statuses
             entry=asked.text("entry"),
@@ -81,6 +95,8 @@ class RunRoutes:
             where,
             prefix=asked.text("id"),
             neuron=asked.text("neuron"),
+            matches=None if text is None else has_text(text, details),
+            matches_signal=None if text is None else signal_has_text(text, details),
             limit=asked.whole("limit", 50, least=1, most=500),
             cursor=asked.text("cursor"),
         )

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar, get_args
+from typing import Annotated, Any, Final, Protocol, TypeVar, get_args
 
 import msgspec
 
@@ -35,6 +35,7 @@ __all__ = [
 KINDS: Final[tuple[CommandKind, ...]] = get_args(CommandKind)
 _LONGEST_KEY: Final = 200
 _LONGEST_TEXT: Final = 10_000
+_MOST_TASKS: Final = 2**53 - 1  # the largest number that JavaScript has no doubt about
 _VERSION: Final = re.compile(rf"(\d{{1,9}})-({'|'.join(get_args(RunStatus))})")
 _Arguments = TypeVar("_Arguments", bound="NoArguments")
 
@@ -58,13 +59,9 @@ class CloneArguments(NoArguments, frozen=True):
 class ForkArguments(NoArguments, frozen=True):
     """Of ``fork``: the payload is JSON, instead of what the task was given."""
 
-    from_task: int
+    from_task: Annotated[int, msgspec.Meta(ge=0, le=_MOST_TASKS)]
     payload: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     new_id: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.from_task < 0:
-            raise ValueError("from_task is a whole number of 0 or more")
 
 
 class StimulateArguments(NoArguments, frozen=True):

@@ -40,7 +40,7 @@ class Details:
             "scope": run.scope,
             "fence": run.fence,
             "error": self._views.error(run.error),
-            "entry_signals": [self._signal(signal) for signal in run.entry],
+            "entry_signals": [self.signal(signal) for signal in run.entry],
             "durability": options.get("durability", "hop"),
             "modality": options.get("modality"),
             "afferent_path": options.get("afferent_path"),
@@ -60,8 +60,8 @@ class Details:
     def _settled(self, run: RunRecord, history: History, stored: StoredTask, changes: Sequence[ContextChange]) -> Data:
         return {
             **self._views.settled(run, stored, history.queued_at(stored)),
-            "input": None if stored.input is None else self._signal(stored.input),
-            "outputs": [self._signal(signal) for signal in stored.outputs],
+            "input": None if stored.input is None else self.signal(stored.input),
+            "outputs": [self.signal(signal) for signal in stored.outputs],
             "contexts": [
                 {
                     "neuron_name": change.neuron_name,
@@ -72,17 +72,19 @@ class Details:
                 for change in changes
             ],
             "error": self._views.error(stored.settled.error),
+            "logs": [self._views.log_line(line) for line in stored.settled.logs],
         }
 
     def left(self, run: RunRecord, found: FrontierTask) -> Data:
         """Return an activation of the frontier."""
         return {
             **self._views.left(run, found),
-            "input": None if found.input is None else self._signal(found.input),
+            "input": None if found.input is None else self.signal(found.input),
             "error": self._views.error(found.task.failure),
         }
 
-    def _signal(self, signal: SignalRow) -> Data:
+    def signal(self, signal: SignalRow) -> Data:
+        """Return a signal with its payload."""
         name = signal.collateral_name
         payload = self._shower.value(signal.payload, self._secrets.of_payload(name), name)
         return {**self._views.signal(signal), "payload": payload}

@@ -8,6 +8,7 @@ from typing import Any, final
 from cnstra.core.cns import CNS
 from cnstra.core.neurons import Neuron
 from cnstra.core.signals import Collateral
+from cnstra.errors import PayloadError
 from cnstra.graphs import CollateralNode, NeuronNode, read_graph
 from cnstra.inspection.contracts import contract_of, place_of
 from cnstra.inspection.declared import DeclaredSecrets, secrets_of
@@ -34,10 +35,13 @@ class DeclaredGraph:
 
     def __init__(self, cns: CNS[Any], registry: CNSPersistOptionsRegistry | None) -> None:
         self.model = read_graph(cns, registry)
+        self._registry = CNSPersistOptionsRegistry() if registry is None else registry
         self._names = distinct_names(self.model)
         neurons = [self._neuron(*pair) for pair in zip(self.model.neurons, cns.neurons, strict=True)]
         pairs = zip(self.model.collaterals, cns.network.collaterals, strict=True)
         collaterals = [self._collateral(*pair) for pair in pairs]
+        names = [one["name"] for one in collaterals]
+        self._declared = dict(zip(names, cns.network.collaterals, strict=True))
         self.neurons: Mapping[str, Data] = {one["name"]: one for one in neurons}
         self.collaterals: Mapping[str, Data] = {one["name"]: one for one in collaterals}
 
@@ -60,6 +64,15 @@ class DeclaredGraph:
     def brief_collaterals(self) -> list[Data]:
         """Return the collaterals as lists show them."""
         return [show_collateral(one, self._names) for one in self.model.collaterals]
+
+    def payload_problem(self, name: str, payload: bytes) -> PayloadError | None:
+        """Return why JSON is no payload of the collateral of this name; ``None`` if it is one."""
+        collateral = self._declared[name]
+        try:
+            self._registry.decode_payload(collateral, self._registry.payload_version(collateral), payload)
+        except PayloadError as error:
+            return error
+        return None
 
     def _neuron(self, node: NeuronNode, neuron: Neuron[Any]) -> Data:
         axon = type(neuron.axon)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 from typing import Final, final
 
 from cnstra.inspection.problems import NotShown
 from cnstra.inspection.reading import MAX_HISTORY, Reader
 from cnstra.inspection.sealing import Seal
-from cnstra.inspection.searching import Matches
+from cnstra.inspection.searching import Matches, MatchesSignal
 from cnstra.persist.records import RunFilter, RunRecord
 
 __all__ = ["FoundRuns", "RunFinder"]
@@ -64,6 +65,7 @@ class RunFinder:
         prefix: str | None,
         neuron: str | None,
         matches: Matches | None = None,
+        matches_signal: MatchesSignal | None = None,
         limit: int,
         cursor: str | None,
     ) -> FoundRuns:
@@ -74,13 +76,16 @@ class RunFinder:
             prefix: Only runs whose id begins so.
             neuron: Only runs that activated a neuron of this name, or are about to.
             matches: Only runs that it says so of.
+            matches_signal: Or that have a signal in their history, or in their frontier, that this says so of.
             limit: How many at most.
             cursor: That of the page before.
 
         Raises:
             NotShown: If *cursor* is none.
         """
-        search = _Search(self._reader, prefix, neuron, matches)
+        if prefix is not None:
+            where = replace(where, id_prefix=prefix)
+        search = _Search(self._reader, neuron, matches, matches_signal)
         place = _Place() if cursor is None else self._opened(cursor)
         runs, next_place = await search.run(where, limit, place)
         return FoundRuns(runs, None if next_place is None else self._closed(next_place), search.looked_at)
@@ -99,18 +104,20 @@ class RunFinder:
 class _Search:
     """One walk through the store's pages."""
 
-    def __init__(self, reader: Reader, prefix: str | None, neuron: str | None, matches: Matches | None) -> None:
+    def __init__(
+        self, reader: Reader, neuron: str | None, matches: Matches | None, matches_signal: MatchesSignal | None
+    ) -> None:
         self._reader = reader
-        self._prefix = prefix
         self._neuron = neuron
         self._matches = matches
+        self._matches_signal = matches_signal
         self._hops = 0
         self._histories = 0
         self.looked_at = 0
 
     async def run(self, where: RunFilter, limit: int, place: _Place) -> tuple[list[RunRecord], _Place | None]:
         found: list[RunRecord] = []
-        is_filtered = any(one is not None for one in (self._prefix, self._neuron, self._matches))
+        is_filtered = any(one is not None for one in (self._neuron, self._matches, self._matches_signal))
         size = max(limit, _HISTORIES) if is_filtered else limit
         cursor = place.cursor
         is_passing = place.after is not None
@@ -135,11 +142,25 @@ class _Search:
 
     async def _is_wanted(self, run: RunRecord) -> bool:
         self.looked_at += 1
-        if self._prefix is not None and not run.stimulation_id.startswith(self._prefix):
-            return False
-        if self._matches is not None and not self._matches(run):
+        if not await self._is_matched(run):
             return False
         return self._neuron is None or await self._has_neuron(run, self._neuron)
+
+    async def _is_matched(self, run: RunRecord) -> bool:
+        if self._matches is not None and self._matches(run):
+            return True
+        if self._matches_signal is not None:
+            return await self._has_signal(run, self._matches_signal)
+        return self._matches is None
+
+    async def _has_signal(self, run: RunRecord, matches: MatchesSignal) -> bool:
+        self._histories += 1
+        signals = [found.input for found in await self._reader.frontier(run) if found.input is not None]
+        if run.volume == "full" and run.hop_count <= MAX_HISTORY:
+            self._hops += run.hop_count
+            for stored in await self._reader.history(run):
+                signals += stored.outputs
+        return await asyncio.to_thread(lambda: any(map(matches, signals)))
 
     async def _has_neuron(self, run: RunRecord, neuron: str) -> bool:
         self._histories += 1

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from cnstra.inspection.details import Details
-from cnstra.persist.records import RunRecord
+from cnstra.persist.records import RunRecord, SignalRow
 
-__all__ = ["Matches", "has_text"]
+__all__ = ["Matches", "MatchesSignal", "has_text", "signal_has_text"]
 
 Matches: TypeAlias = Callable[[RunRecord], bool]
 """Tells whether a run is wanted."""
+MatchesSignal: TypeAlias = Callable[[SignalRow], bool]
+"""Tells whether a run is wanted that has a signal in its history, or left in its frontier."""
 
 
 def has_text(text: str, details: Details) -> Matches:
@@ -28,6 +31,20 @@ def has_text(text: str, details: Details) -> Matches:
         signals = [(one["collateral_name"], one["payload"]["data"]) for one in shown["entry_signals"]]
         parts = [signals, shown["metadata"]["data"], shown["error"]]
         return any(wanted in one.casefold() for one in _texts(parts))
+
+    return matches
+
+
+def signal_has_text(text: str, details: Details) -> MatchesSignal:
+    """Return what tells whether a text is in the payload of a signal, as far as that is shown."""
+    wanted = text.casefold()
+    forms = {wanted, json.dumps(wanted, ensure_ascii=False)[1:-1], json.dumps(wanted)[1:-1]}
+
+    def matches(signal: SignalRow) -> bool:
+        stored = signal.payload.decode(errors="replace").casefold()
+        if not any(form in stored for form in forms):  # then it is not in what is shown of it either
+            return False
+        return any(wanted in one.casefold() for one in _texts(details.signal(signal)["payload"]["data"]))
 
     return matches
 

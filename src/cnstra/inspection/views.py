@@ -16,6 +16,7 @@ from cnstra.persist.records import (
     AttemptRecord,
     ErrorRecord,
     FrontierTask,
+    LogLine,
     RunRecord,
     SignalRow,
     StoredTask,
@@ -93,6 +94,16 @@ class Views:
             "outputs": [self.signal(signal) for signal in stored.outputs],
             "contexts": list(settled.contexts or ()),
             "error": self.brief(settled.error),
+            "logs": len(settled.logs),
+        }
+
+    def log_line(self, line: LogLine) -> Data:
+        """Return what a handler has logged."""
+        return {
+            "at": line.at,
+            "level": line.level[:_BRIEF],
+            "logger_name": line.logger_name[:_BRIEF],
+            "message": self._text(line.message, _LONGEST),
         }
 
     def left(self, run: RunRecord, found: FrontierTask) -> Data:

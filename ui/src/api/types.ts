@@ -164,7 +164,7 @@ export interface RunPage {
   runs: Array<Run>;
   /** gets the next page; null after the last one */
   cursor: string | null;
-  /** runs that were looked at. With `id` or `neuron` a page may have fewer runs than wanted, or none, although `cursor` says that there are more to look at. */
+  /** runs that were looked at. With `neuron` or `text` a page may have fewer runs than wanted, or none, although `cursor` says that there are more to look at. */
   looked_at: number;
 }
 
@@ -209,6 +209,8 @@ export interface Task {
   /** neurons whose context value it changed */
   contexts: Array<string>;
   error: BriefError | null;
+  /** how many lines it has logged that are stored */
+  logs: number;
 }
 
 export interface TaskPage {
@@ -226,6 +228,16 @@ export interface ContextChange {
   before: Value | null;
   /** null: it has none */
   after: Value | null;
+}
+
+export interface LogLine {
+  /** seconds since the epoch, by the worker's clock */
+  at: number;
+  /** such as WARNING */
+  level: string;
+  logger_name: string;
+  /** redacted */
+  message: string;
 }
 
 export interface TaskDetail {
@@ -253,6 +265,8 @@ export interface TaskDetail {
   /** of its own neuron, and of those that it changed */
   contexts: Array<ContextChange>;
   error: Error | null;
+  /** what it has logged, in order; there may have been more */
+  logs: Array<LogLine>;
 }
 
 export interface FrontierTask {
@@ -548,6 +562,37 @@ export interface CollateralDetail {
   /** declared type of its payloads; null if everything is allowed, or it is not known */
   type_name: string | null;
   contract: Contract;
+}
+
+export interface Example {
+  stimulation_id: string;
+  ref: string;
+  /** any JSON value, redacted as in `Value` */
+  payload: unknown;
+}
+
+export interface Form {
+  collateral_name: string;
+  /** JSON Schema (2020-12); null if everything is allowed, or it is not known */
+  schema: unknown;
+  /** at most 5, of the latest runs that were started so */
+  examples: Array<Example>;
+}
+
+export interface Payload {
+  /** any JSON value */
+  payload: unknown;
+}
+
+export interface PayloadProblem {
+  /** the place in it, such as $.items[0].n */
+  path: string;
+  message: string;
+}
+
+export interface Verdict {
+  ok: boolean;
+  problems: Array<PayloadProblem>;
 }
 
 export interface Edge {

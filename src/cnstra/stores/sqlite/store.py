@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -36,6 +35,7 @@ from cnstra.stores.sqlite.admission import admit
 from cnstra.stores.sqlite.changes import ChangeWatch
 from cnstra.stores.sqlite.commits import commit_all, commit_fitting
 from cnstra.stores.sqlite.errors import Stale, explain
+from cnstra.stores.sqlite.heart import Heart
 from cnstra.stores.sqlite.hop_connection import connect_for_hop
 from cnstra.stores.sqlite.pace import Pace
 from cnstra.stores.sqlite.prompt import PromptWriter
@@ -109,9 +109,7 @@ class SqliteStore:
             thread=self._writer,
             time_limit=transaction_timeout,
         )
-        self._explain = explain_error
-        self._heart: sqlite3.Connection | None = None
-        self._heart_lock = threading.Lock()
+        self._heart = Heart(self.label, connect=partial(connect, self._path, busy_timeout), explain=explain_error)
         self._opens = 0
         self._changing = asyncio.Lock()
 
@@ -130,6 +128,7 @@ class SqliteStore:
                 except BaseException:
                     await self._writer.close()
                     raise
+                self._heart.open()
             self._opens += 1
 
     async def close(self) -> None:
@@ -141,10 +140,7 @@ class SqliteStore:
             self._opens = 0
             self._transactions.abandon()
             self._prompt.begin()
-            with self._heart_lock:
-                if self._heart is not None:
-                    self._heart.close()
-                    self._heart = None
+            self._heart.close()
             await self._reader.close()
             await self._writer.close()
         self._changing = asyncio.Lock()  # the next user may be in another event loop
@@ -172,17 +168,7 @@ class SqliteStore:
 
     def beat(self, worker_id: str, lease: float) -> bool:
         """Renew the worker's lease, on a connection of its own: long work of the other threads does not delay it."""
-        with self._heart_lock:
-            if not self._opens:
-                raise StoreError(f"{self.label} is not open: await its open() first")
-            try:
-                if self._heart is None:
-                    self._heart = connect(self._path, self._busy_timeout)
-                    # No fsync for a heartbeat: after a crash of the machine no lease means anything.
-                    self._heart.execute("PRAGMA synchronous = NORMAL")
-                return workers.renew(self._heart, worker_id, lease)
-            except Exception as error:
-                raise self._explain(error) from error
+        return self._heart.beat(worker_id, lease)
 
     async def workers(self) -> list[WorkerRecord]:
         """Return all workers, the longest started first."""

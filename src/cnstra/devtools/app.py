@@ -14,7 +14,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from cnstra import __version__
@@ -85,15 +85,21 @@ class DevTools:
         meta = _meta(reader, has_graph=graph is not None, read_only=read_only)
         sampler = Sampler(reader, time.time)
         commands = CommandRoutes(reader, views, Seal(keys.token, "commands"), servant, actor, read_only)
+        insights = InsightRoutes(reader, views, redaction, graph, meta, self._feed.numbers, sampler)
         api: list[BaseRoute] = [
             *commands.routes(),
             *FormRoutes(reader, redaction, secrets, graph).routes(),
             *RunRoutes(reader, views, redaction, secrets, Seal(keys.token, "runs")).routes(),
-            *InsightRoutes(reader, views, redaction, graph, meta, self._feed.numbers, sampler).routes(),
+            *insights.routes(),
             *EventRoutes(self._feed).routes(),
         ]
         app = Starlette(
-            routes=[*SignInRoutes(keys).routes(), Mount(_API, routes=api), *StaticFiles(page).routes()],
+            routes=[
+                *SignInRoutes(keys).routes(),
+                Mount(_API, routes=api),
+                Route("/metrics", insights.get_metrics),  # where Prometheus looks unless told otherwise
+                *StaticFiles(page).routes(),
+            ],
             exception_handlers={
                 ApiProblem: _on_problem,
                 NotShown: _on_not_shown,

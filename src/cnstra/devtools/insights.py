@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from cnstra.devtools.answering import json_response
 from cnstra.devtools.asking import Asked
+from cnstra.devtools.metrics import exposition, gather
 from cnstra.devtools.problems import not_found
 from cnstra.graphs import GraphModel, to_dot, to_mermaid
 from cnstra.inspection.activity import activity
@@ -28,6 +29,7 @@ from cnstra.inspection.views import Data, Views
 
 __all__ = ["InsightRoutes"]
 
+_TEN_MINUTES: Final = 600
 _HOUR: Final = 3_600
 _DAY: Final = 24 * _HOUR
 _LONGEST_WINDOW: Final = 366 * _DAY
@@ -74,6 +76,7 @@ class InsightRoutes:
             Route("/workers", self.list_workers),
             Route("/health", self.get_health),
             Route("/activity", self.get_activity),
+            Route("/metrics", self.get_metrics),
         ]
 
     async def get_meta(self, request: Request) -> Response:
@@ -162,6 +165,14 @@ class InsightRoutes:
         """Show how many runs were stored and ended, over time."""
         window = _window(Asked(request, "window"), _HOUR)
         return json_response(await activity(self.reader, self.clock(), window))
+
+    async def get_metrics(self, request: Request) -> Response:
+        """Show the store, its neurons and these DevTools in numbers, as Prometheus collects them."""
+        window = Asked(request, "window").whole("window", _TEN_MINUTES, least=0, most=_LONGEST_WINDOW)
+        sample = await self.sampler.of_last(window) if window else None
+        numbers = await gather(self.reader, self.clock(), meta=self.meta, sample=sample, feed=self.feed())
+        text, media_type = exposition(numbers, request.headers.get("accept", ""))
+        return Response(text, media_type=media_type)
 
     def _contract(self, contract: Data) -> Data:
         return {**contract, "schema": without_secret_values(contract["schema"], self.redaction.is_secret_key)}

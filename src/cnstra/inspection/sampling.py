@@ -14,7 +14,7 @@ from cnstra.inspection.refs import ref_of
 from cnstra.inspection.views import Data
 from cnstra.persist.records import RunFilter, RunRecord, StoredTask
 
-__all__ = ["Sample", "Sampler", "observed_graph", "percentile"]
+__all__ = ["NeuronSample", "Sample", "Sampler", "observed_graph", "percentile"]
 
 Edge: TypeAlias = tuple[str | None, str, str]
 _RUNS: Final = 200

@@ -151,8 +151,7 @@ class Access:
             async with self.writing() as session:
                 taken = await commands.take(session, wanted)
         except BaseException:
-            if taken is not None:
-                self._doubtful_commands[taken.number] = taken.takes
+            self._doubtful_commands |= {} if taken is None else {taken.number: taken.takes}
             raise
         return taken
 

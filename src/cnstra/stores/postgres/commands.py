@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
-from typing import Final, NamedTuple, get_args
+from collections.abc import Collection, Sequence
+from typing import Any, Final, NamedTuple, get_args
 
 from cnstra.persist.commands import CommandKind, CommandRecord, CommandResult, CommandStatus, NewCommand
 from cnstra.stores.postgres.errors import BadRow
 from cnstra.stores.postgres.ownership import LIVING
 from cnstra.stores.postgres.rows import plain, unplain
-from cnstra.stores.postgres.session import Row, Session
+from cnstra.stores.postgres.session import Session
 
 __all__ = [
     "ABOUT",
@@ -38,10 +38,12 @@ _COLUMNS: Final = (
     "number, scope, key, kind, stimulation_id, arguments, actor, seen, ordered_at, status, taken_by, takes, ended_at, "
     "outcome, made"
 )
+# A command that is there already is written as it is, since that returns it, whatever happens at the same time; one that
+# is new has no "xmax".
 _ORDER: Final = f"""
     INSERT INTO cnstra.commands (scope, key, kind, ordered_at, stimulation_id, actor, seen, arguments)
     VALUES (%(scope)s, %(key)s, %(kind)s, cnstra.now, %(run_id)s, %(actor)s, %(seen)s, %(arguments)s)
-    ON CONFLICT (scope, key) DO NOTHING RETURNING {_COLUMNS}
+    ON CONFLICT (scope, key) DO UPDATE SET key = excluded.key RETURNING {_COLUMNS}, xmax = 0
 """
 _FIND: Final = f"SELECT {_COLUMNS} FROM cnstra.commands WHERE scope = %s AND key = %s"
 _IS_FREE: Final = f"(c.taken_by IS NULL OR NOT {LIVING.format(owner='c.taken_by')})"
@@ -111,14 +113,10 @@ async def order(session: Session, command: NewCommand) -> CommandRecord:
         "seen": _text(command.seen),
         "arguments": command.arguments,
     }
-    while True:
-        row = await session.first(_ORDER, values)
-        if row is not None:
-            await session.tell(command.scope)
-            return _record_of(row)
-        known = await find(session, command.scope, command.key)
-        if known is not None:  # else it has been dropped since
-            return known
+    [(*row, is_new)] = await session.all(_ORDER, values)
+    if is_new:
+        await session.tell(command.scope)
+    return _record_of(row)
 
 
 async def find(session: Session, scope: str, key: str) -> CommandRecord | None:
@@ -135,14 +133,13 @@ async def is_any_free(session: Session, wanted: Wanted) -> bool:
 async def take(session: Session, wanted: Wanted) -> CommandRecord | None:
     """Take the oldest command of some kinds that no living worker has, inside a transaction."""
     values = _asked(wanted)
-    while True:
-        found = await session.first(_HOLD, values)
-        if found is None:
-            return None
-        # A statement of its own, since that one does not see who came to life and took it just before it was locked.
-        row = await session.first(_TAKE, values | {"number": found[0], "worker_id": wanted.worker_id})
-        if row is not None:
-            return _record_of(row)
+    found = await session.first(_HOLD, values)
+    if found is None:
+        return None
+    # A statement of its own: the first one does not see who came to life and took it just before it was locked. This one
+    # finds nothing then, and whoever asks will ask again.
+    row = await session.first(_TAKE, values | {"number": found[0], "worker_id": wanted.worker_id})
+    return None if row is None else _record_of(row)
 
 
 async def put_back(session: Session, number: int, takes: int) -> None:
@@ -184,7 +181,7 @@ def _asked(wanted: Wanted) -> dict[str, object]:
     return {"scope": wanted.scope, "kinds": list(wanted.kinds), "dead": list(wanted.dead)}
 
 
-def _record_of(row: Row) -> CommandRecord:
+def _record_of(row: Sequence[Any]) -> CommandRecord:
     number, scope, key, kind, run_id, arguments, actor, seen, ordered_at, status, *rest = row
     taken_by, takes, ended_at, outcome, made = rest
     if kind not in _KINDS or status not in _STATUSES:

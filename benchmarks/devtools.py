@@ -46,7 +46,8 @@ PAGES: Sequence[tuple[str, str, Limit | None]] = (
     ("first page of 500", "/runs?limit=500", LIMIT),
     ("first page of failed runs", "/runs?status=failed", LIMIT),
     ("a page in the middle", "/runs?created_before={middle}", LIMIT),
-    ("1,000 runs looked at for an id", "/runs?id=nowhere", None),
+    ("first page of ids that begin as few do", "/runs?id=run-77", LIMIT),
+    ("first page of ids that begin as all do", "/runs?id=run-", LIMIT),
     ("a text in the error, of all runs", "/runs?error=boom", None),
     ("health", "/health", LIMIT),
 )

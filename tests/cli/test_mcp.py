@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,15 @@ def test_a_password_is_not_written_into_the_files_of_a_project(project: Path) ->
     assert (done.exit_code, list(project.iterdir())) == (Exit.USAGE, [])
     assert "hunter2" not in done.output
     assert "CNSTRA_STORE" in done.stderr
+
+
+def test_a_server_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cnstra.mcp", None)
+
+    done = invoke("mcp", *STORE)
+
+    assert (done.exit_code, done.stderr.count("\n")) == (Exit.USAGE, 1)
+    assert "cnstra: " in done.stderr
 
 
 def test_a_file_that_cannot_be_written_is_told(project: Path) -> None:

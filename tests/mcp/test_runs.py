@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from mcp import Client
 
-from tests.devtools.shop import SECRET
+from cnstra import MemoryStore
+from cnstra.mcp import mcp_server
+from cnstra.mcp.shown_runs import Signal
+from tests.devtools.shop import SECRET, Shop, sell
 from tests.mcp.conftest import HOSTILE_ID, HOSTILE_NOTE
 from tests.mcp.talking import APP, ask, over_stdio, refused
 
@@ -148,6 +152,43 @@ async def test_hostile_ids_and_payloads_are_data(url: str) -> None:
     assert run["entry_signals"][0]["payload"]["data"]["note"] == HOSTILE_NOTE
     assert all("Error executing tool get_run: " in one for one in refusals)
     assert "no run" in refusals[3]
+
+
+async def test_of_a_run_that_keeps_no_history_what_is_left_is_shown() -> None:
+    shop = Shop()
+    async with shop.runner(MemoryStore(), volume="progress") as runner:
+        await sell(runner, shop, "brief", note="fail")
+        async with Client(mcp_server(runner)) as client:
+            run = await ask(client, "get_run", stimulation_id="brief")
+            told = await ask(client, "explain_failure", stimulation_id="brief")
+            refusal = await refused(client, "get_task", stimulation_id="brief", ordinal=0)
+
+    assert (run["activations"], [one["neuron_name"] for one in run["frontier"]]) == ([], ["pack"])
+    assert "volume progress" in run["note"]
+    assert "nothing left" in told["summary"]
+    assert "volume progress" in refusal
+
+
+async def test_a_history_that_is_too_long_to_be_read_hides_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnstra.mcp.runs.MAX_HISTORY", 1)
+    monkeypatch.setattr("cnstra.inspection.reading.MAX_HISTORY", 1)
+    shop = Shop()
+    async with shop.runner(MemoryStore()) as runner:
+        await sell(runner, shop, "long", note="fail")
+        async with Client(mcp_server(runner)) as client:
+            run = await ask(client, "get_run", stimulation_id="long")
+            told = await ask(client, "explain_failure", stimulation_id="long")
+            refusal = await refused(client, "get_task", stimulation_id="long", ordinal=0)
+
+    assert "too many to be read" in run["note"]
+    assert told["retry_runs"] == ["pack (1)"]
+    assert "is not read" in refusal
+
+
+def test_half_a_surrogate_pair_is_shown_as_a_question_mark() -> None:
+    shown = Signal.of({"collateral_name": "a\ud800", "version": 1, "bytes": 2, "payload": None})
+
+    assert shown.model_dump_json() == '{"collateral_name":"a\ufffd","version":1,"bytes":2,"payload":null}'
 
 
 async def test_every_tool_that_looks_says_so_and_has_schemas(url: str) -> None:

@@ -14,8 +14,9 @@ from pydantic import Field, StringConstraints
 
 from cnstra.durable.commands import new_command, version_of
 from cnstra.errors import GraphError, PayloadError
-from cnstra.mcp.answers import Answer, RunBrief
+from cnstra.mcp.answers import Answer
 from cnstra.mcp.known import Known
+from cnstra.mcp.shown_runs import RunBrief
 from cnstra.mcp.telling import Name, RunId
 from cnstra.persist.commands import CommandKind, CommandRecord
 from cnstra.persist.registry import CNSPersistOptionsRegistry

@@ -10,7 +10,8 @@ from pydantic import Field
 from cnstra.inspection.details import Details
 from cnstra.inspection.histories import History
 from cnstra.inspection.views import Data, Views
-from cnstra.mcp.answers import Activation, Answer, ErrorText, RunBrief, Signal, Value
+from cnstra.mcp.answers import Answer, Value
+from cnstra.mcp.shown_runs import Activation, ErrorText, RunBrief, Signal
 from cnstra.persist.records import FrontierTask, RunRecord
 
 __all__ = ["Failure", "explained"]

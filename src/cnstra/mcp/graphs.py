@@ -14,8 +14,8 @@ from cnstra.inspection.overviews import distinct_names, overview, show_collatera
 from cnstra.inspection.problems import NotShown
 from cnstra.inspection.views import Data
 from cnstra.inspection.walking import neighbourhood, shortest_path
-from cnstra.mcp.answers import CollateralList, Graph, Neuron, NeuronList, Path
 from cnstra.mcp.known import Known
+from cnstra.mcp.shown_graphs import CollateralList, Graph, Neuron, NeuronList, Path
 from cnstra.mcp.telling import Name
 from cnstra.mcp.texts import context_of
 

@@ -13,11 +13,15 @@ from cnstra.errors import GraphError
 from cnstra.inspection.histories import History
 from cnstra.inspection.listing import RunFinder
 from cnstra.inspection.problems import NotShown
+from cnstra.inspection.reading import MAX_HISTORY
 from cnstra.inspection.sealing import Seal
 from cnstra.inspection.searching import has_text
 from cnstra.inspection.times import duration, point
 from cnstra.inspection.views import Data
-from cnstra.mcp.answers import (
+from cnstra.mcp.answers import Value
+from cnstra.mcp.failures import Failure, explained
+from cnstra.mcp.known import Known
+from cnstra.mcp.shown_runs import (
     Activation,
     ActivationWithPayloads,
     Context,
@@ -26,10 +30,7 @@ from cnstra.mcp.answers import (
     RunList,
     RunWhole,
     Signal,
-    Value,
 )
-from cnstra.mcp.failures import Failure, explained
-from cnstra.mcp.known import Known
 from cnstra.mcp.telling import Name, RunId
 from cnstra.persist.records import RunFilter, RunRecord
 
@@ -88,6 +89,8 @@ class RunTools:
         history, left = await self._history(run), await reader.frontier(run)
         shown = await asyncio.to_thread(self.known.details().run, run)
         notes = [] if run.volume == "full" else [_NO_HISTORY]
+        if run.volume == "full" and run.hop_count > MAX_HISTORY:
+            notes.append(f"{run.hop_count:,} activations have settled, too many to be read")
         if len(history.tasks) > _LATEST:
             notes.append(f"the latest {_LATEST} of {len(history.tasks)} activations; get_task shows any")
         if len(left) > _MOST_LEFT:
@@ -157,14 +160,16 @@ class RunTools:
         extent = {"runs": sample.runs, "is_complete": sample.is_complete}
         return NeuronStatistics.of({**sample.statistics(name), **extent, "window": seconds, "recent": recent})
 
-    async def _history(self, run: RunRecord) -> History:
+    async def _history(self, run: RunRecord, *, is_needed: bool = False) -> History:
+        """Return what is stored of a run's past; of one that is too long to be read nothing, unless it is needed."""
         reader = self.known.reader
-        tasks = await reader.history(run) if run.volume == "full" else ()
+        is_read = run.volume == "full" and (run.hop_count <= MAX_HISTORY or is_needed)
+        tasks = await reader.history(run) if is_read else ()
         return History(run, await reader.attempts(run), tasks)
 
     async def _task(self, run: RunRecord, ordinal: int, attempt_number: int | None, *, full: bool) -> Data:
         details = self.known.details(full=full)
-        history = await self._history(run)
+        history = await self._history(run, is_needed=True)
         wanted = [
             one
             for one in history.tasks

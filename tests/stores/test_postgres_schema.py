@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 
 from cnstra.errors import StoreError
+from cnstra.persist.commands import NewCommand
 from cnstra.stores import PostgresStore
 from cnstra.stores.postgres import schema
 from cnstra.stores.postgres.pipe import Statement
@@ -128,6 +129,8 @@ async def test_names_may_be_any(postgres_url: str, postgres_schema: str) -> None
             assert await store.commit([hop(await admitted(store))]) == [True]
             assert len(await store.claim("", "other", dead=["worker"], limit=1)) == 1
             assert (await store.stats("")).size is not None
+            await store.order(NewCommand("", "key", "retry", "run", b"{}", "ann"))
+            assert await store.take_command("", "other", kinds=["retry"], dead=()) is not None
     finally:
         with psycopg.connect(postgres_url, autocommit=True) as connection:
             connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(odd)))

@@ -38,7 +38,7 @@ _COLUMNS: Final = (
     "number, scope, key, kind, stimulation_id, arguments, actor, seen, ordered_at, status, taken_by, takes, ended_at, "
     "outcome, made"
 )
-# A command that is there already is written as it is, since that returns it, whatever happens at the same time; one that
+# A command that is there is written as it is, since that returns it, whatever happens at the same time. One that
 # is new has no "xmax".
 _ORDER: Final = f"""
     INSERT INTO cnstra.commands (scope, key, kind, ordered_at, stimulation_id, actor, seen, arguments)
@@ -136,8 +136,8 @@ async def take(session: Session, wanted: Wanted) -> CommandRecord | None:
     found = await session.first(_HOLD, values)
     if found is None:
         return None
-    # A statement of its own: the first one does not see who came to life and took it just before it was locked. This one
-    # finds nothing then, and whoever asks will ask again.
+    # A statement of its own: the first one does not see who came to life and took it before it was locked. Then this
+    # finds nothing, and whoever asks will ask again.
     row = await session.first(_TAKE, values | {"number": found[0], "worker_id": wanted.worker_id})
     return None if row is None else _record_of(row)
 

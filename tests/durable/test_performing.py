@@ -14,7 +14,7 @@ from cnstra.durable import CommandInfo
 from cnstra.persist.ports import Store
 from tests.durable.conftest import Reopen
 from tests.durable.graphs import Context, Graph, Item, Switch, line, pass_on
-from tests.durable.waiting import until_run
+from tests.durable.waiting import until, until_run
 
 
 async def ended(runner: DurableRunner, command: CommandInfo) -> CommandInfo:
@@ -166,10 +166,13 @@ async def test_abort_asks_the_worker_that_holds_the_run(stores: Reopen) -> None:
         DurableRunner(graph.cns, graph.registry, stores(), obeys=False) as worker,
         DurableRunner(graph.cns, graph.registry, stores(), max_active_runs=0) as runner,
     ):
-        await worker.stimulate(graph.signal(1), stimulation_id="a")
+        run = await worker.stimulate(graph.signal(1), stimulation_id="a")
+        assert run.stimulation is not None
+        signal = run.stimulation.abort_signal
 
         command = await done(runner, "abort", "a")
 
+        await until(lambda: signal.aborted)
         release.set()
         info = await until_run(runner, lambda run: run.status == "aborted")
     assert command.outcome == f"worker {worker.worker_id} is asked to stop the run"

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Final, Protocol, final
 
 from cnstra.durable.complaints import Complaints
 from cnstra.durable.stopping import is_ending
@@ -22,8 +22,14 @@ __all__ = ["Obedience", "Perform"]
 
 logger = logging.getLogger("cnstra")
 
-Perform: TypeAlias = Callable[[CommandRecord, bool], Awaitable[CommandResult]]
-"""Carries a command out; the truth tells whether somebody has tried before."""
+
+class Perform(Protocol):
+    """Carries a command out; *again* tells whether somebody has tried before."""
+
+    def __call__(self, command: CommandRecord, *, again: bool) -> Awaitable[CommandResult]:
+        """Carry it out."""
+        ...
+
 
 _BETWEEN_LOOKS: Final = 0.25
 """Seconds: whatever else the store has to tell, it is not asked for commands more often."""
@@ -99,6 +105,7 @@ class Obedience:
                 complaints.settle()
             except Exception as error:  # noqa: BLE001 - the next time it may work
                 complaints.add(error)
+                self._news.set()  # what there is was not seen
             if not is_ending():
                 await asyncio.sleep(_BETWEEN_LOOKS * min(2**complaints.in_a_row, 16))
 
@@ -153,7 +160,7 @@ class Obedience:
 
     async def _result(self, command: CommandRecord, *, again: bool) -> CommandResult:
         try:
-            return await self._perform(command, again)
+            return await self._perform(command, again=again)
         except StoreError:
             raise
         except CNSError as error:

@@ -41,7 +41,7 @@ _PAUSE: Final = 0.02
 class PerformedRuns(ScheduledRuns):
     """What a runner does to runs because a command says so."""
 
-    async def _perform(self, command: CommandRecord, again: bool) -> CommandResult:  # noqa: FBT001 - a fact of *command*
+    async def _perform(self, command: CommandRecord, *, again: bool) -> CommandResult:
         """Carry a command out.
 
         Args:

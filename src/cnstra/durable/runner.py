@@ -179,7 +179,7 @@ class DurableRunner(CommandedRuns):
         require_transactions(self.cns, self.store)
         if self._schedules:
             self._worker.add_chore("cnstra-schedules", self._keep_time)
-        if self._obeys and hasattr(self.store, "take_command"):  # until every store has commands
+        if self._obeys:
             self._obey()
         await self._worker.open()
 

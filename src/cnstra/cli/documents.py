@@ -23,6 +23,7 @@ __all__ = [
     "CheckProblem",
     "Enqueued",
     "Failure",
+    "LogLine",
     "Outcome",
     "Purged",
     "Run",
@@ -101,6 +102,15 @@ class Attempt(Struct, frozen=True):
     error: Failure | None
 
 
+class LogLine(Struct, frozen=True):
+    """What a handler has logged."""
+
+    at: datetime
+    level: str
+    logger_name: str
+    message: str
+
+
 class Task(Struct, frozen=True):
     """One activation: of the history (done, failed), or of the frontier (outstanding, failed)."""
 
@@ -117,6 +127,7 @@ class Task(Struct, frozen=True):
     output: Sequence[Signal]
     error: Failure | None
     contexts: Annotated[dict[str, Any], Meta(description="Neuron to the context value it was given; null: deleted.")]
+    logs: Annotated[Sequence[LogLine], Meta(description="What its handler logged, as far as the runner keeps it.")]
 
 
 class RunDocument(Struct, frozen=True):

@@ -123,3 +123,22 @@ def test_what_cannot_be_read_or_is_nested_too_deeply_is_not_shown(tmp_path: Path
 
     assert veil.payload(SignalInfo("x", "unreadable: password=hunter2 {")) == "unreadable: password=[redacted] {"
     assert veil.payload(SignalInfo("x", deep)) == {"$redacted": "depth"}
+
+
+def test_what_a_handler_logged_is_in_the_document(vault: str) -> None:
+    [task] = shown(vault)["tasks"]
+
+    [one] = task["logs"]
+    assert (one["level"], one["logger_name"]) == ("WARNING", "vault")
+    assert one["message"] == "opened by eve\nwith password=[redacted]"
+
+
+@pytest.mark.parametrize("command", ["show", "tail"])
+def test_what_a_handler_logged_is_shown_under_its_task(vault: str, command: str) -> None:
+    lines = invoke("runs", command, "eve", "--store", vault).stdout.splitlines()
+
+    place = next(number for number, line in enumerate(lines) if line.endswith("  WARNING  vault: opened by eve"))
+    assert lines[place].startswith("    20")
+    assert lines[place + 1] == "      with password=[redacted]"
+    if command == "show":
+        assert lines[place - 2 : place] == ["logs", "  task 0 of clerk, attempt 1"]

@@ -1,5 +1,6 @@
 """An application whose payloads, contexts, metadata and errors have secrets in them."""
 
+import logging
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -8,6 +9,8 @@ from cnstra import CNS, DurableRunner, MemoryStore, collateral, create_persist_r
 from cnstra.core.context import HandlerContext
 
 SECRET = "hunter2-hunter2"
+
+log = logging.getLogger("vault")
 
 
 class Login(BaseModel):
@@ -22,6 +25,7 @@ clerk = neuron({}, name="clerk")
 
 @clerk.dendrite(opened)
 def open_the_vault(login: Login, axon: Any, ctx: HandlerContext[Any, Any]) -> None:
+    log.warning("opened by %s\nwith password=%s", login.user, SECRET)
     ctx.set({"api_key": SECRET, "user": login.user})
     if login.user == "eve":
         raise PermissionError(f"not with password={SECRET}")

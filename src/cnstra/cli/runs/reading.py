@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import final
 
-from cnstra.cli.documents import Attempt, Failure, Run, RunDocument, RunList, Signal, Task, utc
+from cnstra.cli.documents import Attempt, Failure, LogLine, Run, RunDocument, RunList, Signal, Task, utc
 from cnstra.cli.places import Place
 from cnstra.cli.redacting import Discretion
 from cnstra.cli.runs.veiling import Veil
@@ -151,6 +151,7 @@ class Documents:
             output=[self._signal(one) for one in info.output],
             error=self._failure(info.error),
             contexts={name: self.veil.context(name, value) for name, value in info.contexts.items()},
+            logs=[LogLine(utc(at), level, name, self.veil.text(message)) for at, level, name, message in info.logs],
         )
 
     def _signal(self, info: SignalInfo) -> Signal:

@@ -13,6 +13,7 @@ from cnstra.cli.documents import Failure, RunDocument, Task
 from cnstra.cli.ending import CommandError, Exit
 from cnstra.cli.places import DirOption, JsonOption, Place, RunnerOption, ScopeOption, StoreOption
 from cnstra.cli.redacting import Discretion, HookOption, KeysOption, ShowSecretsOption
+from cnstra.cli.runs.lines import print_logs
 from cnstra.cli.runs.performing import perform
 from cnstra.cli.runs.reading import documents_of
 from cnstra.cli.shown import brief, moment, print_json, print_line, print_table, took
@@ -102,6 +103,7 @@ def _print(document: RunDocument) -> None:
         print_line(f"{name:<10} {value}")
     _print_attempts(document)
     _print_tasks("tasks", document.tasks)
+    _print_logs(document.tasks)
     _print_tasks("left", document.frontier)
     if document.run.error is not None:
         _print_error("why", document.run.error)
@@ -168,6 +170,14 @@ def _print_tasks(title: str, tasks: Sequence[Task]) -> None:
         for one in tasks
     ]
     print_table(("task", "attempt", "status", "neuron", "on", "started", "took", "input", "came to"), rows)
+
+
+def _print_logs(tasks: Sequence[Task]) -> None:
+    for number, one in enumerate(task for task in tasks if task.logs):
+        if number == 0:
+            print_line("\nlogs", lines=True)
+        print_line(f"  task {one.ordinal} of {one.neuron}, attempt {one.attempt_number}")
+        print_logs(one.logs)
 
 
 def _print_error(title: str, error: Failure) -> None:

@@ -13,6 +13,7 @@ from cnstra.cli.documents import StatusLine, Task, TaskLine
 from cnstra.cli.ending import Exit
 from cnstra.cli.places import DirOption, JsonOption, Place, RunnerOption, ScopeOption, StoreOption
 from cnstra.cli.redacting import Discretion, HookOption, KeysOption, ShowSecretsOption
+from cnstra.cli.runs.lines import print_logs
 from cnstra.cli.runs.performing import perform
 from cnstra.cli.runs.reading import Documents, documents_of
 from cnstra.cli.shown import moment, print_json, print_line, took
@@ -100,6 +101,7 @@ class _Tail:
             f"{moment(task.started_at)}  #{task.attempt_number} task {task.ordinal}  {task.neuron} on {task.collateral}"
             f"  {task.status} in {took(task.duration)}: {came_to}"
         )
+        print_logs(task.logs)
 
     def _tell_status(self, record: RunRecord) -> None:
         run = self.documents.brief(record)

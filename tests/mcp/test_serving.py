@@ -14,7 +14,7 @@ import pytest
 from cnstra.cli.ending import Exit
 from cnstra.errors import GraphError
 from cnstra.mcp import mcp_server
-from tests.cli.calling import call
+from tests.cli.invoking import invoke
 from tests.mcp.talking import APP, ROOT, TOKEN, ask, over_http, serving
 
 HELLO = {
@@ -72,23 +72,57 @@ def test_it_stops_in_good_order_with_a_stream_open(url: str) -> None:
     assert (status, code) == (200, Exit.DONE)
 
 
-def test_what_makes_no_sense_is_told_in_one_line(url: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        calls = {
-            "--port 0 takes a free port": ("--store", url, "--transport", "http", "--port", port),
-            "can be reached by others: give a token": ("--store", url, "--transport", "http", "--host", "0.0.0.0"),
-            "which store?": (),
-            "there is no file": ("--store", "sqlite:///nowhere.db"),
-            "leave out --graph": ("--runner", f"{APP}:runner", "--graph", f"{APP}:cns"),
-            "say --graph MODULE:CNS": ("--registry", f"{APP}:registry", "--store", url),
-            "redact_keys is a regular expression": ("--store", url, "--redact-keys", "["),
-        }
-        done = {problem: call(ROOT, "mcp", *options) for problem, options in calls.items()}
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, None])
+def test_it_stops_when_it_is_told_to_or_the_assistant_goes(url: str, how: signal.Signals | None) -> None:
+    command = [sys.executable, "-m", "cnstra.cli", "mcp", "--store", url]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(HELLO) + "\n")
+        process.stdin.flush()
+        answer = json.loads(process.stdout.readline())
+        if how is None:
+            process.stdin.close()
+        else:
+            process.send_signal(how)
+        code = process.wait(60)
 
-    assert {problem for problem, one in done.items() if problem not in one.stderr} == set()
-    assert all(one.stderr.count("\n") == 1 and one.stdout == "" for one in done.values())
-    assert {one.returncode for one in done.values()} == {Exit.USAGE, Exit.STORE}
+    assert answer["result"]["serverInfo"]["name"] == "cnstra"
+    assert code == Exit.DONE
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "problem"),
+    [
+        (("--transport", "http", "--host", "0.0.0.0"), Exit.USAGE, "can be reached by others: give a token"),
+        (("--store", "sqlite:///nowhere.db"), Exit.STORE, "there is no file"),
+        (("--runner", f"{APP}:runner", "--graph", f"{APP}:cns"), Exit.USAGE, "leave out --graph"),
+        (("--registry", f"{APP}:registry"), Exit.USAGE, "say --graph MODULE:CNS"),
+        (("--redact-keys", "["), Exit.USAGE, "redact_keys is a regular expression"),
+    ],
+)
+def test_what_makes_no_sense_is_told_in_one_line(url: str, options: tuple[str, ...], code: Exit, problem: str) -> None:
+    done = invoke("mcp", *(() if "--store" in options else ("--store", url)), *options)
+
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (code, "", 1)
+    assert problem in done.stderr
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = invoke("mcp", "--store", url, "--transport", "http", "--port", str(port))
+
+    assert (done.exit_code, done.stderr.count("\n")) == (Exit.USAGE, 1)
+    assert f"cannot listen on 127.0.0.1:{port}: " in done.stderr
+
+
+def test_a_server_needs_something_to_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CNSTRA_STORE", raising=False)
+
+    done = invoke("mcp")
+
+    assert (done.exit_code, "which store?" in done.stderr) == (Exit.USAGE, True)
 
 
 def test_a_server_of_nothing_is_refused() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Unpack, final
@@ -29,6 +30,7 @@ __all__ = ["DEFAULT_PORT", "http_app", "run_http", "run_stdio"]
 
 DEFAULT_PORT: Final = 8182
 _PATH: Final = "/mcp"
+_PART: Final = 64 * 1024
 _GRACE: Final = 1
 """Seconds that a request gets to end when the server stops."""
 _CHALLENGE: Final = 'Bearer realm="cnstra mcp"'
@@ -46,7 +48,7 @@ def run_stdio(source: DurableRunner | Store | str | Path | None = None, **option
         StoreError: The same.
     """
     server = mcp_server(source, **options)
-    with _told_to_stop(), suppress(KeyboardInterrupt):
+    with _input_that_ends():
         anyio.run(server.run_stdio_async)
 
 
@@ -131,6 +133,49 @@ async def _refuse(send: Send, status: int, code: str, detail: str) -> None:
         headers.append((b"www-authenticate", _CHALLENGE.encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+@contextmanager
+def _input_that_ends() -> Iterator[None]:
+    """Have SIGTERM and SIGINT end the standard input, as an assistant does that goes.
+
+    The SDK reads it in a thread, which nothing else would bring back; here it reads from a socket, and what reads the
+    real one may stay behind.
+    """
+    ours, theirs = socket.socketpair()
+    threading.Thread(target=_copy_input, args=(ours,), name="cnstra mcp input", daemon=True).start()
+    before = sys.stdin
+    with ours, theirs, theirs.makefile("r", encoding="utf-8") as stream, _on_signals(lambda: _end(ours)):
+        sys.stdin = stream
+        try:
+            yield
+        finally:
+            sys.stdin = before
+
+
+def _copy_input(to: socket.socket) -> None:
+    with suppress(OSError):  # it is not read any more
+        while part := os.read(0, _PART):
+            to.sendall(part)
+    _end(to)
+
+
+def _end(stream: socket.socket) -> None:
+    with suppress(OSError):  # it has ended
+        stream.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def _on_signals(act: Callable[[], None]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {one: signal.signal(one, lambda *_: act()) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 @contextmanager

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnstra import CNS
-from cnstra.graphs import GraphModel, dump_graph, read_graph, to_dot, to_json, to_markdown, to_mermaid
+from cnstra import CNS, collateral, neuron
+from cnstra.graphs import GraphModel, dump_graph, group_of, read_graph, to_dot, to_json, to_markdown, to_mermaid
 from tests.graphs import network
 
 TEXTS = [to_markdown, to_mermaid, to_dot, to_json]
@@ -39,6 +39,34 @@ def test_dot_shows_the_same() -> None:
         '    c3 [label="anything", shape=ellipse, style=solid];',
         "    c3 -> n1;",
         "}",
+    ]
+
+
+def grouped() -> GraphModel:
+    """Return the model of a graph of which two neurons belong together."""
+    started = collateral(str, name="started")
+    names = ("billing.charge", "mail", "billing.refund")
+    return read_graph(CNS([neuron({}, name=name).dendrite(started, lambda: None) for name in names]))
+
+
+def test_mermaid_has_a_frame_around_a_group() -> None:
+    assert to_mermaid(grouped()).splitlines()[1:6] == [
+        '    subgraph g0["billing"]',
+        '        n0["billing.charge"]',
+        '        n2["billing.refund"]',
+        "    end",
+        '    n1["mail"]',
+    ]
+
+
+def test_dot_has_a_frame_around_a_group() -> None:
+    assert to_dot(grouped()).splitlines()[3:9] == [
+        "    subgraph cluster_0 {",
+        '        label="billing";',
+        '        n0 [label="billing.charge"];',
+        '        n2 [label="billing.refund"];',
+        "    }",
+        '    n1 [label="mail"];',
     ]
 
 
@@ -77,7 +105,7 @@ def test_the_text_is_the_same_each_time(export: Callable[[GraphModel], str]) -> 
 def test_no_name_breaks_out_of_mermaid(neuron: str, entry: str, middle: str, exit_: str) -> None:
     lines = to_mermaid(read_graph(network.named(neuron, entry, middle, exit_))).splitlines()
 
-    assert len(lines) == 7
+    assert len(lines) == 7 + 2 * (group_of(neuron) is not None)
     assert all(re.fullmatch(r'[^"`<>]*("[^"`<>&|{}\[\]]*"[^"]*)?', line.replace("-->", "")) for line in lines)
 
 
@@ -85,10 +113,11 @@ def test_no_name_breaks_out_of_mermaid(neuron: str, entry: str, middle: str, exi
 def test_no_name_breaks_out_of_dot(neuron: str, entry: str, middle: str, exit_: str) -> None:
     text = to_dot(read_graph(network.named(neuron, entry, middle, exit_)))
 
-    assert len(text.splitlines()) == text.count("\n") == 10
+    is_grouped = group_of(neuron) is not None
+    assert len(text.splitlines()) == text.count("\n") == 10 + 3 * is_grouped
     quoted = re.compile(r'"(?:[^"\\]|\\["\\])*"')
     assert '"' not in quoted.sub("", text)
-    assert len(quoted.findall(text)) == 4
+    assert len(quoted.findall(text)) == 4 + is_grouped
 
 
 @given(HOSTILE, HOSTILE, HOSTILE, HOSTILE)

@@ -1,4 +1,7 @@
-from cnstra.graphs import Emission, read_graph
+import pytest
+
+from cnstra import CNS, CNSPersistOptionsRegistry, collateral, neuron
+from cnstra.graphs import Emission, group_of, read_graph
 from tests.graphs import network
 
 
@@ -61,3 +64,36 @@ def test_ids_lead_back_to_their_parts() -> None:
 
     assert all(model.neuron(one.id) is one for one in model.neurons)
     assert all(model.collateral(one.id) is one for one in model.collaterals)
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("billing.charge", "billing"),
+        ("billing/charge", "billing"),
+        ("shop.billing/cards.charge", "shop.billing/cards"),
+        ("billing..charge", "billing"),
+        ("charge", None),
+        ("", None),
+        (".charge", None),
+        ("billing.", None),
+        ("...", None),
+    ],
+)
+def test_the_group_of_a_neuron_is_what_is_before_the_last_part_of_its_name(name: str, group: str | None) -> None:
+    assert group_of(name) == group
+
+
+def test_neurons_are_grouped_by_their_stored_names_else_by_their_own() -> None:
+    started = collateral(str, name="started.now")
+    charge, mail, nameless = neuron({}, name="charge"), neuron({}, name="post.mail"), neuron({"a": started})
+    registry = CNSPersistOptionsRegistry().register("billing.charge", charge)
+
+    model = read_graph(CNS([charge, mail, nameless]), registry)
+
+    assert [one.group for one in model.neurons] == ["billing", "post", None]
+    assert {group: [one.id for one in neurons] for group, neurons in model.groups.items()} == {
+        "billing": ["n0"],
+        "post": ["n1"],
+        None: ["n2"],
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnstra.graphs.dot import to_dot
 from cnstra.graphs.markdown import dump_graph, to_markdown
 from cnstra.graphs.mermaid import to_mermaid
-from cnstra.graphs.model import CollateralNode, DendriteNode, Emission, GraphModel, NeuronNode
+from cnstra.graphs.model import CollateralNode, DendriteNode, Emission, GraphModel, NeuronNode, group_of
 from cnstra.graphs.reading import read_graph
 from cnstra.graphs.wire import to_json
 
@@ -16,6 +16,7 @@ __all__ = [
     "GraphModel",
     "NeuronNode",
     "dump_graph",
+    "group_of",
     "read_graph",
     "to_dot",
     "to_json",

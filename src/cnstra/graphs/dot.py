@@ -12,10 +12,17 @@ __all__ = ["to_dot"]
 def to_dot(model: GraphModel) -> str:
     """Return *model* as a digraph.
 
-    A box is a neuron, an ellipse a collateral from outside, a dashed one a collateral that nobody listens to.
+    A box is a neuron, with a frame around those of one group; an ellipse is a collateral from outside, a dashed one is
+    one that nobody listens to.
     """
     lines = ["digraph cns {", "    rankdir=LR;", "    node [shape=box, style=rounded];"]
-    lines += [f"    {neuron.id} [label={_quoted(neuron.name)}];" for neuron in model.neurons]
+    for number, (group, neurons) in enumerate(model.groups.items()):
+        boxes = [f"    {neuron.id} [label={_quoted(neuron.name)}];" for neuron in neurons]
+        if group is None:
+            lines += boxes
+        else:
+            frame = f"    subgraph cluster_{number} {{", f"        label={_quoted(group)};"
+            lines += [*frame, *(f"    {box}" for box in boxes), "    }"]
     for collateral in model.collaterals:
         lines += [f"    {line}" for line in _lines_of(collateral)]
     return "\n".join([*lines, "}"]) + "\n"

@@ -16,10 +16,16 @@ _PLAIN: Final = frozenset(" _-.,:/()+*=")
 def to_mermaid(model: GraphModel) -> str:
     """Return *model* as a flowchart.
 
-    A box is a neuron, a stadium a collateral from outside, a circle a collateral that nobody listens to.
+    A box is a neuron, with a frame around those of one group; a stadium is a collateral from outside, a circle one that
+    nobody listens to.
     """
     lines = ["flowchart LR"]
-    lines += [f'    {neuron.id}["{_label(neuron.name)}"]' for neuron in model.neurons]
+    for number, (group, neurons) in enumerate(model.groups.items()):
+        boxes = [f'    {neuron.id}["{_label(neuron.name)}"]' for neuron in neurons]
+        if group is None:
+            lines += boxes
+        else:
+            lines += [f'    subgraph g{number}["{_label(group)}"]', *(f"    {box}" for box in boxes), "    end"]
     for collateral in model.collaterals:
         lines += [f"    {line}" for line in _lines_of(collateral)]
     return "\n".join(lines) + "\n"

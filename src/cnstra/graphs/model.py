@@ -6,13 +6,20 @@ mention. Names may be any text, and two parts may share one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-__all__ = ["CollateralNode", "DendriteNode", "Emission", "GraphModel", "HandlerMode", "NeuronNode"]
+__all__ = ["CollateralNode", "DendriteNode", "Emission", "GraphModel", "HandlerMode", "NeuronNode", "group_of"]
 
 HandlerMode: TypeAlias = Literal["sync", "async", "thread"]
+
+
+def group_of(name: str) -> str | None:
+    """Return the group of a neuron of this name: ``billing`` of ``billing.charge`` or ``billing/charge``; else ``None``."""
+    last = max(name.rfind("."), name.rfind("/"))
+    group, own = name[: max(last, 0)].rstrip("./"), name[last + 1 :]
+    return group if group and own else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,8 @@ class NeuronNode:
         max_duration: Seconds that a handler may take; ``None`` is no limit.
         emits: Its axon, in order.
         dendrites: Its dendrites, in order.
+        group: What it belongs to, by its name: what is before the last ``.`` or ``/`` there; ``None`` if it has no such
+            name.
     """
 
     id: str
@@ -80,6 +89,7 @@ class NeuronNode:
     max_duration: float | None
     emits: Sequence[Emission]
     dendrites: Sequence[DendriteNode]
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +133,14 @@ class GraphModel:
     neurons: Sequence[NeuronNode]
     collaterals: Sequence[CollateralNode]
     cycles: Sequence[Sequence[str]]
+
+    @property
+    def groups(self) -> Mapping[str | None, Sequence[NeuronNode]]:
+        """The neurons by their groups, in the order in which these appear; those of no group are ``None``'s."""
+        groups: dict[str | None, list[NeuronNode]] = {}
+        for neuron in self.neurons:
+            groups.setdefault(neuron.group, []).append(neuron)
+        return groups
 
     def neuron(self, id: str) -> NeuronNode:
         """Return the neuron of an id that is in this model."""

@@ -8,7 +8,7 @@ from cnstra.core.axons import collaterals_of
 from cnstra.core.cns import CNS
 from cnstra.core.modality import ModalityResponse
 from cnstra.graphs.describing import first_line, handler_name, source_of, type_text
-from cnstra.graphs.model import CollateralNode, DendriteNode, Emission, GraphModel, HandlerMode, NeuronNode
+from cnstra.graphs.model import CollateralNode, DendriteNode, Emission, GraphModel, HandlerMode, NeuronNode, group_of
 from cnstra.persist.registry import CNSPersistOptionsRegistry
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class _Reader:
             max_duration=neuron.max_duration,
             emits=tuple(Emission(key, self._collaterals[one]) for key, one in collaterals_of(neuron.axon).items()),
             dendrites=tuple(dendrites),
+            group=group_of(name or neuron.name or ""),  # a label that was made up has dots that mean nothing
         )
 
     def _dendrite(self, dendrite: Dendrite, index: int) -> DendriteNode:

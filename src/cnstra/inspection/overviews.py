@@ -41,6 +41,7 @@ def show_neuron(model: GraphModel, neuron: NeuronNode, names: Names) -> Data:
         "ref": ref_of(name),
         "is_registered": neuron.registered,
         "doc": neuron.doc,
+        "group": neuron.group,
         "cycle": cycles[0] if cycles else None,
         "emits": [names[one.collateral] for one in neuron.emits],
         "listens": list(dict.fromkeys(names[one.collateral] for one in neuron.dendrites)),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias, final
 
-from cnstra.graphs import CollateralNode, DendriteNode, Emission, GraphModel, NeuronNode
+from cnstra.graphs import CollateralNode, DendriteNode, Emission, GraphModel, NeuronNode, group_of
 from cnstra.inspection.reading import Reader
 from cnstra.inspection.refs import ref_of
 from cnstra.inspection.views import Data
@@ -176,6 +176,7 @@ def _neuron(name: str, id: str, channels: Mapping[str, str], edges: Collection[E
         max_duration=None,
         emits=[Emission(one, channels[one]) for one in emits],
         dendrites=[_dendrite(channels[one]) for one in listens],
+        group=group_of(name),
     )
 
 

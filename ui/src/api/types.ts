@@ -476,6 +476,8 @@ export interface Neuron {
   is_registered: boolean;
   /** first line of its documentation */
   doc: string | null;
+  /** what is before the last . or / of its name; null if there is none */
+  group: string | null;
   /** number of the cycle that it is in; null if it is in none */
   cycle: number | null;
   /** collaterals of its axon */
@@ -507,6 +509,8 @@ export interface NeuronDetail {
   is_registered: boolean;
   /** first line of its documentation */
   doc: string | null;
+  /** what is before the last . or / of its name; null if there is none */
+  group: string | null;
   /** number of the cycle that it is in; null if it is in none */
   cycle: number | null;
   /** collaterals of its axon */

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cnstra import CNS, DurableRunner, collateral, neuron
 from cnstra.devtools import serve
+from cnstra.durable import Keep
 from cnstra.stores import MemoryStore
 from tests.devtools.shop import Shop, sell
 from tests.devtools.visiting import TOKEN, Visitor, visiting
@@ -101,10 +102,10 @@ async def test_the_store_is_shown_in_numbers(runner: DurableRunner, shop: Shop, 
     assert sum(bucket["failed"] for bucket in activity["buckets"]) == 1
 
 
-async def test_devtools_say_what_they_are_of_and_offer_no_action(runner: DurableRunner, visitor: Visitor) -> None:
+async def test_devtools_say_what_they_are_of(runner: DurableRunner, visitor: Visitor) -> None:
     meta = await visitor.get("/meta")
 
-    assert (meta["store"], meta["has_graph"], meta["actions"]) == (runner.store.label, True, [])
+    assert (meta["name"], meta["store"], meta["has_graph"]) == ("cnstra", runner.store.label, True)
 
 
 async def test_an_empty_store_is_shown_as_such() -> None:
@@ -127,3 +128,26 @@ async def test_parts_that_share_a_label_are_told_apart() -> None:
     assert [one["name"] for one in graph["neurons"]] == ["twin", "twin (2)"]
     assert not graph["neurons"][0]["is_registered"]
     assert second["listens"] == ["said"]
+
+
+async def test_health_tells_what_is_kept_and_what_waits_to_be_done(shop: Shop) -> None:
+    async with shop.runner(MemoryStore(), obeys=True, retention={"completed": Keep(60.0, 5), "failed": 90}) as runner:
+        with serve(runner, token=TOKEN, quiet=True) as url:
+            async with visiting(url) as visitor:
+                health = await visitor.get("/health")
+
+    assert health["retention"] == {
+        "completed": {"age": 60.0, "count": 5}, "failed": {"age": 90.0, "count": None}, "aborted": None,
+    }  # fmt: skip
+    assert health["commands"] == {"waiting": 0, "oldest_at": None, "oldest_age": None, "is_complete": True}
+
+
+async def test_health_of_a_store_alone_tells_what_waits_for_a_worker_with_the_graph() -> None:
+    with serve(MemoryStore(), token=TOKEN, quiet=True) as url:
+        async with visiting(url) as visitor:
+            clone = await visitor.order("clone", "a")
+            health = await visitor.get("/health")
+
+    assert health["retention"] is None
+    assert (health["commands"]["waiting"], health["commands"]["oldest_at"]) == (1, clone["ordered_at"])
+    assert health["commands"]["oldest_age"] >= 0

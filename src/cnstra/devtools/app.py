@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, TypedDict, Unpack, final
@@ -31,6 +31,7 @@ from cnstra.devtools.signing_in import SignInRoutes
 from cnstra.devtools.static_files import BUILT_PAGE, StaticFiles
 from cnstra.devtools.streaming import EventRoutes
 from cnstra.devtools.watching import Lookout
+from cnstra.durable import Keep
 from cnstra.durable.commands import KINDS
 from cnstra.errors import RunNotFound, StoreError
 from cnstra.inspection.declared import NO_SECRETS
@@ -44,6 +45,7 @@ from cnstra.inspection.sealing import Seal
 from cnstra.inspection.servant import Servant
 from cnstra.inspection.sources import Source, Subject
 from cnstra.inspection.views import Views
+from cnstra.persist.records import RunStatus
 from cnstra.persist.registry import CNSPersistOptionsRegistry
 
 __all__ = ["DevTools", "Options", "devtools", "make"]
@@ -75,6 +77,7 @@ class DevTools:
         servant: Servant | None,
         actor: Actor | None,
         read_only: bool,
+        retention: Mapping[RunStatus, Keep] | None,
     ) -> None:
         self.keys = keys
         self._reader = reader
@@ -85,7 +88,7 @@ class DevTools:
         meta = _meta(reader, has_graph=graph is not None, read_only=read_only)
         sampler = Sampler(reader, time.time)
         commands = CommandRoutes(reader, views, Seal(keys.token, "commands"), servant, actor, read_only)
-        insights = InsightRoutes(reader, views, redaction, graph, meta, self._feed.numbers, sampler)
+        insights = InsightRoutes(reader, views, redaction, graph, meta, self._feed.numbers, sampler, retention)
         api: list[BaseRoute] = [
             *commands.routes(),
             *FormRoutes(reader, redaction, secrets, graph).routes(),
@@ -206,6 +209,7 @@ def make(subject: Subject, reader: Reader, servant: Servant | None, options: Opt
         servant=servant,
         actor=options.get("actor"),
         read_only=options.get("read_only", False),
+        retention=subject.retention,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -15,17 +15,19 @@ from cnstra.devtools.answering import json_response
 from cnstra.devtools.asking import Asked
 from cnstra.devtools.metrics import exposition, gather
 from cnstra.devtools.problems import not_found
+from cnstra.durable import Keep
 from cnstra.graphs import GraphModel, to_dot, to_mermaid
 from cnstra.inspection.activity import activity
 from cnstra.inspection.declared import without_secret_values
 from cnstra.inspection.graphs import DeclaredGraph
-from cnstra.inspection.health import health
+from cnstra.inspection.health import health, kept, open_commands
 from cnstra.inspection.overviews import distinct_names, overview
 from cnstra.inspection.reading import Reader
 from cnstra.inspection.redacting import Redaction
 from cnstra.inspection.refs import name_of
 from cnstra.inspection.sampling import Sample, Sampler, observed_graph
 from cnstra.inspection.views import Data, Views
+from cnstra.persist.records import RunStatus
 
 __all__ = ["InsightRoutes"]
 
@@ -48,6 +50,7 @@ class InsightRoutes:
         meta: What the DevTools say of themselves.
         feed: Tells how many watch, and how many of their events were dropped.
         sampler: Reads histories.
+        retention: What is kept of the runs that are over; ``None`` if that is not known.
         clock: Seconds since the epoch.
     """
 
@@ -58,6 +61,7 @@ class InsightRoutes:
     meta: Data
     feed: Callable[[], Data]
     sampler: Sampler
+    retention: Mapping[RunStatus, Keep] | None
     clock: Callable[[], float] = time.time
 
     def routes(self) -> list[Route]:
@@ -159,7 +163,14 @@ class InsightRoutes:
     async def get_health(self, request: Request) -> Response:
         """Show the store in numbers."""
         Asked(request)
-        return json_response({**await health(self.reader, self.clock()), "feed": self.feed()})
+        now = self.clock()
+        answer = {
+            **await health(self.reader, now),
+            "commands": await open_commands(self.reader, now),
+            "retention": kept(self.retention),
+            "feed": self.feed(),
+        }
+        return json_response(answer)
 
     async def get_activity(self, request: Request) -> Response:
         """Show how many runs were stored and ended, over time."""

@@ -53,6 +53,9 @@ RetentionPolicy: TypeAlias = "float | Keep | Mapping[RunStatus, float | Keep] | 
 class Retention:
     """Drops runs that the policy does not keep.
 
+    Attributes:
+        rules: What is kept, by final status; everything of a status that is not there.
+
     Raises:
         GraphError: If *policy* is malformed.
     """
@@ -64,7 +67,7 @@ class Retention:
         for status in given:
             if status not in FINAL_STATUSES:
                 raise GraphError(f"a retention is by {', '.join(FINAL_STATUSES)}; there is no final status {status!r}")
-        self._rules: dict[RunStatus, Keep] = {
+        self.rules: Mapping[RunStatus, Keep] = {
             status: rule if isinstance(rule, Keep) else Keep(seconds(rule, "retention", least=0))
             for status, rule in given.items()
         }
@@ -72,7 +75,7 @@ class Retention:
     async def apply(self, store: Store, scope: str) -> int:
         """Drop what is too old or too many; return how many runs that were."""
         dropped = 0
-        for status, rule in self._rules.items():
+        for status, rule in self.rules.items():
             if rule.age is not None:
                 dropped += await purge(store, scope, (status,), rule.age, 0)
             if rule.count is not None:

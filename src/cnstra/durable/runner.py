@@ -13,14 +13,14 @@ from cnstra.durable.launching import Graph
 from cnstra.durable.naming import SubscriberNames
 from cnstra.durable.ordering import CommandedRuns
 from cnstra.durable.policy import RetryPolicy
-from cnstra.durable.retention import DEFAULT_RETENTION, RetentionPolicy
+from cnstra.durable.retention import DEFAULT_RETENTION, Keep, Retention, RetentionPolicy
 from cnstra.durable.settings import DEFAULT_LOG_LINES, DEFAULT_MAX_ACTIVE_RUNS, DEFAULT_MAX_RECOVERIES, Settings
 from cnstra.durable.surroundings import REAL, Surroundings
 from cnstra.durable.transacting import require_transactions
 from cnstra.durable.worker import Worker
 from cnstra.errors import GraphError
 from cnstra.persist.limits import Limit, Limits
-from cnstra.persist.records import Durability, Volume
+from cnstra.persist.records import Durability, RunStatus, Volume
 from cnstra.persist.registry import CNSPersistOptionsRegistry
 from cnstra.stores import open_store
 
@@ -136,6 +136,7 @@ class DurableRunner(CommandedRuns):
             surroundings=_surroundings,
         )
         self._obeys = obeys
+        self._retention = Retention(retention)
         self._log_lines = log_lines
         super().__init__(worker, graph, scope or "", durability, volume, retry=retry)
 
@@ -143,6 +144,11 @@ class DurableRunner(CommandedRuns):
     def worker_id(self) -> str:
         """The name of this worker in the store; one that was not given is made when the runner is opened."""
         return self._worker.worker_id
+
+    @property
+    def retention(self) -> Mapping[RunStatus, Keep]:
+        """What it keeps of the runs that are over, by status; everything of a status that is not there."""
+        return self._retention.rules
 
     @property
     def active_runs(self) -> list[DurableRun]:

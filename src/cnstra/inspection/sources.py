@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, final
 
 from cnstra.core.cns import CNS
-from cnstra.durable import DurableRunner
+from cnstra.durable import DurableRunner, Keep
+from cnstra.durable.identity import new_worker_id
 from cnstra.errors import GraphError
 from cnstra.inspection.elsewhere import StoreElsewhere
 from cnstra.inspection.graphs import DeclaredGraph
 from cnstra.inspection.reading import Reader
 from cnstra.inspection.servant import Servant
 from cnstra.persist.ports import Store
+from cnstra.persist.records import RunStatus
 from cnstra.persist.registry import CNSPersistOptionsRegistry
 from cnstra.stores import open_store
 
@@ -86,6 +89,11 @@ class Subject:
             return self.reader()
         return Reader(StoreElsewhere(self._store, loop), self._scope, opens=False)
 
+    @property
+    def retention(self) -> Mapping[RunStatus, Keep] | None:
+        """What is kept of the runs that are over; ``None`` if that is not known."""
+        return None if self._runner is None or not self._runner.obeys else self._runner.retention
+
     def servant(self) -> Servant | None:
         """Return what carries commands out beside the reader; ``None`` if the runner that was given does it itself."""
         return self._servant(None)
@@ -109,6 +117,7 @@ class Subject:
             CNSPersistOptionsRegistry() if self._registry is None else self._registry,
             self._store,
             scope=self._scope,
+            worker_id=f"devtools-{new_worker_id()}",  # so that nobody waits for it to take up runs
             max_active_runs=0,
             retention=None,
             handle_sigterm=False,

@@ -704,6 +704,33 @@ export interface FeedNumbers {
   overflows: number;
 }
 
+export interface OpenCommands {
+  /** among the latest 500 */
+  waiting: number;
+  /** when the oldest of them was stored */
+  oldest_at: number | null;
+  /** seconds */
+  oldest_age: number | null;
+  /** false if there are more that were not looked at */
+  is_complete: boolean;
+}
+
+export interface Keep {
+  /** seconds since their end; null: any */
+  age: number | null;
+  /** the latest so many; null: any number */
+  count: number | null;
+}
+
+export interface Retention {
+  /** null: for ever */
+  completed: Keep | null;
+  /** null: for ever */
+  failed: Keep | null;
+  /** null: for ever */
+  aborted: Keep | null;
+}
+
 export interface Health {
   /** the time here */
   now: number;
@@ -717,6 +744,9 @@ export interface Health {
   /** that live */
   workers: number;
   expired_workers: number;
+  commands: OpenCommands;
+  /** null: not known here */
+  retention: Retention | null;
   feed: FeedNumbers;
 }
 

@@ -93,7 +93,7 @@ async def test_a_signal_is_checked_and_starts_a_run_once(url: str) -> None:
         again = await ask(client, "stimulate", **signal)
         other = await ask(client, "stimulate", **signal, idempotency_key="once more", stimulation_id="mine")
 
-    assert (checked["status"], len(before["runs"])) == ("valid", 4)
+    assert (checked["status"], len(before["runs"])) == ("valid", 5)
     assert (done["status"], done["run"]["status"]) == ("done", "pending")
     assert (again["run"]["stimulation_id"], again["is_repeated"]) == (done["run"]["stimulation_id"], True)
     assert other["run"]["stimulation_id"] == "mine"
@@ -109,7 +109,7 @@ async def test_a_payload_that_is_not_what_its_collateral_declares_is_refused(url
         left = await ask(client, "list_runs")
 
     assert ["$.number" in refusals[0], "is no JSON" in refusals[1], "'nothing'" in refusals[2]] == [True] * 3
-    assert len(left["runs"]) == 4
+    assert len(left["runs"]) == 5
 
 
 async def test_a_key_that_was_used_for_something_else_is_told(url: str) -> None:

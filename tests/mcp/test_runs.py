@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
 from mcp import Client
 
-from cnstra import MemoryStore
+from cnstra import CNS, DurableRunner, MemoryStore, collateral, create_persist_registry, neuron
 from cnstra.mcp import mcp_server
 from cnstra.mcp.shown_runs import Signal
-from tests.devtools.shop import SECRET, Shop, sell
+from tests.devtools.shop import SECRET, Shop, sell, settled
 from tests.mcp.conftest import HOSTILE_ID, HOSTILE_NOTE
 from tests.mcp.talking import APP, ask, over_stdio, refused
 
@@ -24,14 +25,15 @@ async def test_runs_are_listed_and_filtered(url: str) -> None:
                 {"status": ["failed"]},
                 {"neuron": "ship", "limit": 1},
                 {"text": "NOTHING LEFT"},
+                {"text": "ignore all"},
                 {"since": "1h"},
                 {"since": "2999-01-01"},
                 {"text": SECRET},
             )
         ]
 
-    everything = [HOSTILE_ID, "large", "broken", "done"]
-    assert names == [everything, ["broken"], [HOSTILE_ID], ["broken"], everything, [], []]
+    everything = [HOSTILE_ID, "huge", "large", "broken", "done"]
+    assert names == [everything, ["broken"], [HOSTILE_ID], ["broken"], [HOSTILE_ID], everything, [], []]
 
 
 async def test_a_list_goes_on_where_it_stopped(url: str) -> None:
@@ -40,7 +42,7 @@ async def test_a_list_goes_on_where_it_stopped(url: str) -> None:
         second = await ask(client, "list_runs", limit=3, cursor=first["cursor"])
         refusal = await refused(client, "list_runs", cursor="nonsense")
 
-    assert [len(page["runs"]) for page in (first, second)] == [3, 1]
+    assert [len(page["runs"]) for page in (first, second)] == [3, 2]
     assert second["cursor"] is None
     assert "no page has this cursor" in refusal
 
@@ -94,12 +96,16 @@ async def test_a_large_payload_is_cut_and_says_how_to_get_more(url: str) -> None
     async with over_stdio("--store", url) as client:
         cut = await ask(client, "get_task", stimulation_id="large", ordinal=0, include_payload=True)
         whole = await ask(client, "get_task", stimulation_id="large", ordinal=0, include_payload=True, full=True)
+        huge = await ask(client, "get_task", stimulation_id="huge", ordinal=0, include_payload=True, full=True)
 
     payload = cut["input"]["payload"]
     assert payload["is_cut"]
     assert len(json.dumps(payload)) < 5_000
     assert "full=true" in payload["note"]
     assert len(whole["input"]["payload"]["data"]["note"]) == 200_000
+    assert huge["input"]["payload"]["is_cut"]
+    assert len(json.dumps(huge["input"])) < 5_000
+    assert "cnstra runs export" in huge["input"]["payload"]["note"]
 
 
 async def test_a_neuron_is_shown_in_numbers(url: str) -> None:
@@ -110,7 +116,7 @@ async def test_a_neuron_is_shown_in_numbers(url: str) -> None:
             await refused(client, "neuron_stats", name="pack", window="soon"),
         ]
 
-    assert (numbers["done"], numbers["failed"], numbers["runs"]) == (3, 1, 4)
+    assert (numbers["done"], numbers["failed"], numbers["runs"]) == (4, 1, 5)
     assert numbers["recent"][0]["stimulation_id"] == HOSTILE_ID
     assert "no neuron 'nothing' was seen in the last 1h" in refusals[0]
     assert "'soon' is no duration" in refusals[1]
@@ -152,6 +158,25 @@ async def test_hostile_ids_and_payloads_are_data(url: str) -> None:
     assert run["entry_signals"][0]["payload"]["data"]["note"] == HOSTILE_NOTE
     assert all("Error executing tool get_run: " in one for one in refusals)
     assert "no run" in refusals[3]
+
+
+async def test_what_a_handler_logged_is_told_without_its_secrets() -> None:
+    asked = collateral(str, name="asked")
+
+    def answer(word: str) -> None:
+        logging.getLogger("oracle").warning("no answer to %s, token=%s", word, SECRET)
+        raise ValueError(word)
+
+    oracle = neuron({}, name="oracle").dendrite(asked, answer)
+    registry = create_persist_registry({"oracle": oracle}).register_collateral("asked", asked)
+    async with DurableRunner(CNS([oracle]), registry, MemoryStore(), handle_sigterm=False) as runner:
+        await settled(await runner.stimulate(asked.create_signal("why"), stimulation_id="a"))
+        async with Client(mcp_server(runner)) as client:
+            told = await ask(client, "explain_failure", stimulation_id="a")
+            task = await ask(client, "get_task", stimulation_id="a", ordinal=0)
+
+    assert [one["message"] for one in told["failed"][0]["logs"]] == ["no answer to why, token=[redacted]"]
+    assert task["logs"] == told["failed"][0]["logs"]
 
 
 async def test_of_a_run_that_keeps_no_history_what_is_left_is_shown() -> None:

@@ -15,6 +15,8 @@ from cnstra.inspection.encoding import in_unicode, json_bytes
 __all__ = ["Answer", "Value"]
 
 _LARGEST: Final = 64 * 1024
+_WHOLE: Final = 1024 * 1024
+"""Nothing larger is shown whole, even if it is asked for."""
 
 
 class Answer(BaseModel):
@@ -44,7 +46,7 @@ class Value(Answer):
         """Return what a `Shower` shows; cut again if that is still large."""
         if shown is None:
             return None
-        data, is_cut = in_unicode(shown["data"]), shown["is_cut"]
+        data, is_cut = in_unicode(shown["data"]), shown["is_cut"] or shown["bytes"] > _WHOLE
         if is_cut and len(text := json_bytes(data)) > _LARGEST:
             data = {"$cut": {"text": text[:2_000].decode(errors="replace"), "characters": len(text)}}
         return cls(bytes=shown["bytes"], is_cut=is_cut, data=data, note=note if is_cut else None)

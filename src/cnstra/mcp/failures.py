@@ -11,13 +11,14 @@ from cnstra.inspection.details import Details
 from cnstra.inspection.histories import History
 from cnstra.inspection.views import Data, Views
 from cnstra.mcp.answers import Answer, Value
-from cnstra.mcp.shown_runs import Activation, ErrorText, RunBrief, Signal
+from cnstra.mcp.shown_runs import Activation, ErrorText, LogLine, RunBrief, Signal
 from cnstra.persist.records import FrontierTask, RunRecord
 
 __all__ = ["Failure", "explained"]
 
 _FAILED: Final = 5
 _LEFT: Final = 50
+_LINES: Final = 20
 _CHANGES: Final = 40
 _NOTE: Final = "large; get_task with include_payload=true and full=true shows it whole"
 
@@ -48,6 +49,7 @@ class FailedActivation(Answer):
     error: ErrorText
     input: Signal | None = None
     context: Annotated[Value | None, Field(description="What its neuron kept when it failed.")] = None
+    logs: Annotated[Sequence[LogLine], Field(description="What it logged; the latest twenty lines.")] = ()
 
 
 class Failure(Answer):
@@ -93,11 +95,14 @@ def _last_settled(run: RunRecord, history: History, details: Details) -> dict[in
 
 
 def _failed(shown: Data, last: dict[int, Data]) -> FailedActivation:
-    contexts = last.get(shown["ordinal"], {}).get("contexts", ())
+    tried = last.get(shown["ordinal"], {})
+    contexts, logs = tried.get("contexts", ()), tried.get("logs", ())[-_LINES:]
     own = [one["before"] for one in contexts if one["neuron_name"] == shown["neuron_name"]]
     given = shown["input"]
     signal = None if given is None else Signal.of({**given, "payload": Value.shown(given["payload"], _NOTE)})
-    return FailedActivation.of({**shown, "input": signal, "context": Value.shown(own[0], _NOTE) if own else None})
+    return FailedActivation.of(
+        {**shown, "input": signal, "context": Value.shown(own[0], _NOTE) if own else None, "logs": logs}
+    )
 
 
 def _summary(run: RunRecord, failed: Sequence[FailedActivation], broken: int, waiting: int) -> Iterator[str]:

@@ -15,7 +15,7 @@ from cnstra.inspection.listing import RunFinder
 from cnstra.inspection.problems import NotShown
 from cnstra.inspection.reading import MAX_HISTORY
 from cnstra.inspection.sealing import Seal
-from cnstra.inspection.searching import has_text
+from cnstra.inspection.searching import has_text, signal_has_text
 from cnstra.inspection.times import duration, point
 from cnstra.inspection.views import Data
 from cnstra.mcp.answers import Value
@@ -24,6 +24,7 @@ from cnstra.mcp.known import Known
 from cnstra.mcp.shown_runs import (
     Activation,
     ActivationWithPayloads,
+    Attempt,
     Context,
     NeuronStatistics,
     RunBrief,
@@ -43,6 +44,8 @@ _LARGE: Final = "large; get_task with full=true shows it whole"
 _LARGEST: Final = "large; cnstra runs export writes it to a file"
 _LATEST: Final = 100
 _MOST_LEFT: Final = 100
+_LINES: Final = 100
+_LONGEST_LINE: Final = 2_000
 _LONGEST_WINDOW: Final = 31 * 86_400
 
 
@@ -66,7 +69,7 @@ class RunTools:
         neuron: Annotated[Name | None, Field(description="Only runs that activated this neuron.")] = None,
         since: Annotated[str | None, Field(description="Stored then or later: 2h (ago), or 2026-01-31T12:00.")] = None,
         text: Annotated[
-            Name | None, Field(description="Only runs with this text in id, error, metadata or first payload.")
+            Name | None, Field(description="Only runs with this text in id, error, metadata or a payload.")
         ] = None,
         cursor: Annotated[str | None, Field(description="cursor of the page before.")] = None,
         limit: Annotated[int, Field(description="How many at most.", ge=1, le=50)] = 20,
@@ -76,9 +79,16 @@ class RunTools:
         With a neuron or a text so many runs are looked at; while there is a cursor, the next page goes on.
         """
         where = RunFilter(statuses=status or None, created_after=None if since is None else _point(since))
-        matches = None if text is None else has_text(text, self.known.details())
-        finder = RunFinder(self.known.reader, self.seal)
-        found = await finder.page(where, prefix=None, neuron=neuron, matches=matches, limit=limit, cursor=cursor)
+        details, finder = self.known.details(), RunFinder(self.known.reader, self.seal)
+        found = await finder.page(
+            where,
+            prefix=None,
+            neuron=neuron,
+            matches=None if text is None else has_text(text, details),
+            matches_signal=None if text is None else signal_has_text(text, details),
+            limit=limit,
+            cursor=cursor,
+        )
         runs = [self.known.views.run(run) for run in found.runs]
         return RunList.of({"runs": [RunBrief.of(run) for run in runs], **_paging(found.cursor, found.looked_at)})
 
@@ -100,7 +110,7 @@ class RunTools:
             run=RunBrief.of({**shown, "error": views.brief(run.error)}),
             metadata=Value.shown(shown["metadata"], _LARGEST),
             entry_signals=[_signal(one, _LARGEST) for one in shown["entry_signals"]],
-            attempts=[views.attempt(one) for one in await reader.attempts(run)],  # type: ignore[misc]  # made by pydantic
+            attempts=[Attempt.of(views.attempt(one)) for one in await reader.attempts(run)],
             activations=[Activation.of(one) for one in settled],
             activations_total=len(history.tasks),
             frontier=[Activation.of(views.left(run, one)) for one in left[:_MOST_LEFT]],
@@ -192,7 +202,8 @@ def _paging(cursor: str | None, looked_at: int) -> dict[str, Any]:
 def _without_payloads(shown: Data) -> dict[str, Any]:
     outputs = [one["collateral_name"] for one in shown.get("outputs", ())]
     kept = {name: value for name, value in shown.items() if name not in {"input", "outputs", "contexts"}}
-    return {**kept, "emitted": outputs}
+    logs = [{**one, "message": one["message"][:_LONGEST_LINE]} for one in shown.get("logs", ())[-_LINES:]]
+    return {**kept, "emitted": outputs, "logs": logs}
 
 
 def _signal(shown: Data, note: str) -> Signal:

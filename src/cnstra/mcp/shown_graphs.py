@@ -47,6 +47,7 @@ class NeuronBrief(Answer):
 
     name: str
     doc: str | None = None
+    group: Annotated[str | None, Field(description="What it belongs to, if many names begin alike.")] = None
     is_registered: Annotated[bool, Field(description="Whether it has a stable name, so that runs can be resumed.")]
     listens: Annotated[Sequence[str], Field(description="Collaterals whose signals activate it.")]
     emits: Annotated[Sequence[str], Field(description="Collaterals that it may emit.")]

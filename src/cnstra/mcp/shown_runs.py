@@ -16,6 +16,7 @@ __all__ = [
     "Attempt",
     "Context",
     "ErrorText",
+    "LogLine",
     "NeuronStatistics",
     "RecentActivation",
     "RunBrief",
@@ -126,9 +127,19 @@ class Context(Answer):
     after: Value | None = None
 
 
-class ActivationWithPayloads(Activation):
-    """One activation with its input, what it emitted, and the contexts around it."""
+class LogLine(Answer):
+    """What a handler, or what it called, has logged."""
 
+    at: datetime
+    level: str
+    logger_name: str
+    message: str
+
+
+class ActivationWithPayloads(Activation):
+    """One activation with what it logged, its input, what it emitted, and the contexts around it."""
+
+    logs: Annotated[Sequence[LogLine], Field(description="The latest hundred lines.")] = ()
     input: Signal | None = None
     outputs: Sequence[Signal] = ()
     contexts: Sequence[Context] = ()

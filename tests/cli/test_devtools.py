@@ -35,6 +35,28 @@ def test_devtools_serve_the_runs_of_a_store_until_they_are_stopped(url: str, mon
     assert {one["name"] for one in neurons["neurons"]} == {"first", "second"}
 
 
+def test_devtools_carry_out_what_is_ordered_unless_they_are_read_only(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CNSTRA_DEVTOOLS_TOKEN", "a-token-for-the-test")
+    body = {"commands": [{"key": "click", "kind": "delete", "stimulation_id": "nothing"}]}
+    answers = []
+    for more in ((), ("--read-only",)):
+        with running(HERE, "devtools", "--store", url, "--port", "0", *more) as process:
+            assert process.stderr is not None
+            [address] = re.findall(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
+            with httpx.Client(base_url=address, headers={"Authorization": "Bearer a-token-for-the-test"}) as client:
+                answers.append(
+                    (client.get("/api/v1/meta").json()["read_only"], client.post("/api/v1/commands", json=body))
+                )
+                while not more and client.get("/api/v1/commands/click").json()["status"] != "refused":
+                    pass
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == Exit.DONE
+
+    assert [(read_only, answer.status_code) for read_only, answer in answers] == [(False, 202), (True, 403)]
+
+
 def test_a_port_that_is_taken_is_told_in_one_line(url: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -34,15 +34,16 @@ def command(
     ] = None,
     redact_keys: KeysOption = None,
     redact: HookOption = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Let nobody do anything beside looking.")] = False,
     directory: DirOption = Path(),
 ) -> None:
-    """Show the runs of a store in a browser, until SIGTERM or SIGINT (Ctrl-C).
+    """Show the runs of a store in a browser, until SIGTERM or SIGINT (Ctrl-C), and carry out what is ordered there.
 
     A login link is printed on standard error. With a runner the graph is that of the application, and else what recent
     runs show of it. The token that opens the door is made anew, unless CNSTRA_DEVTOOLS_TOKEN has one; an address that
     others can reach needs one.
     """
-    options: Options = {"hosts": known_as or ()}
+    options: Options = {"hosts": known_as or (), "read_only": read_only}
     if token := os.environ.get(_TOKEN):
         options["token"] = token
     place, discretion = Place(store, runner, scope, directory), Discretion(redact_keys, redact)

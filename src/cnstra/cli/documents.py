@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from cnstra.graphs import GraphModel
+from cnstra.persist.commands import CommandKind, CommandStatus
 from cnstra.persist.records import AttemptStatus, RunStatus, Volume
 
 __all__ = [
@@ -130,6 +131,21 @@ class Task(Struct, frozen=True):
     logs: Annotated[Sequence[LogLine], Meta(description="What its handler logged, as far as the runner keeps it.")]
 
 
+class Command(Struct, frozen=True):
+    """What somebody has ordered, and what has become of it."""
+
+    key: str
+    kind: CommandKind
+    stimulation_id: Annotated[str | None, Meta(description="The run that it is about; null for stimulate.")]
+    actor: Annotated[str, Meta(description="Who ordered it.")]
+    status: CommandStatus
+    ordered_at: datetime
+    ended_at: datetime | None
+    taken_by: Annotated[str | None, Meta(description="The worker that took it last.")]
+    outcome: Annotated[str | None, Meta(description="What was done, or why not.")]
+    made: Annotated[str | None, Meta(description="The run that came of it.")]
+
+
 class RunDocument(Struct, frozen=True):
     """Everything that a store has of one run."""
 
@@ -140,6 +156,10 @@ class RunDocument(Struct, frozen=True):
     attempts: Sequence[Attempt]
     tasks: Annotated[Sequence[Task], Meta(description="The history; empty for volume progress.")]
     frontier: Annotated[Sequence[Task], Meta(description="What is left.")]
+    commands: Annotated[
+        Sequence[Command],
+        Meta(description="What was ordered about it, and what made it; the latest 100, latest first."),
+    ]
 
 
 class TaskLine(Struct, frozen=True, tag_field="event", tag="task"):

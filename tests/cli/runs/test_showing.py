@@ -1,8 +1,10 @@
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
+from cnstra import CNS, CNSPersistOptionsRegistry, DurableRunner
 from cnstra.cli.ending import Exit
 from tests.cli.invoking import document, invoke
 from tests.cli.runs.shop import HOSTILE
@@ -86,3 +88,27 @@ def test_a_file_that_cannot_be_written_is_told(url: str, tmp_path: Path) -> None
 
     assert done.exit_code == Exit.USAGE
     assert done.stderr.endswith("cannot be written: No such file or directory\n")
+
+
+async def _order(url: str) -> None:
+    """Order two things about a run, of which one is refused, and one waits for somebody who has the graph."""
+    async with DurableRunner(CNS([]), CNSPersistOptionsRegistry(), url, max_active_runs=0) as runner:
+        await runner.order("clone", "broken", key="first", actor="ann")
+        refused = await runner.order("retry", "broken", key="second", seen="7-failed", actor=HOSTILE)
+        while refused.status != "refused":
+            await asyncio.sleep(0.01)
+            refused = await runner.command("second") or refused
+
+
+def test_a_run_is_shown_with_what_was_ordered_about_it(url: str) -> None:
+    asyncio.run(_order(url))
+
+    shown = invoke("runs", "show", "broken", "--store", url).stdout
+    run = document("run", invoke("runs", "show", "broken", "--store", url, "--json").stdout)
+
+    assert "\ncommands\n" in shown
+    assert [(one["key"], one["kind"], one["actor"], one["status"]) for one in run["commands"]] == [
+        ("second", "retry", HOSTILE, "refused"),
+        ("first", "clone", "ann", "waiting"),
+    ]
+    assert "it is in attempt 1 now" in run["commands"][0]["outcome"]

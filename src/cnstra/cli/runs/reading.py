@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import final
 
-from cnstra.cli.documents import Attempt, Failure, LogLine, Run, RunDocument, RunList, Signal, Task, utc
+from cnstra.cli.documents import Attempt, Command, Failure, LogLine, Run, RunDocument, RunList, Signal, Task, utc
 from cnstra.cli.places import Place
 from cnstra.cli.redacting import Discretion
 from cnstra.cli.runs.veiling import Veil
@@ -17,6 +17,7 @@ from cnstra.durable.views import frontier_task, run_info, settled_task
 from cnstra.errors import RunNotFound
 from cnstra.inspection.declared import NO_SECRETS
 from cnstra.inspection.graphs import DeclaredGraph
+from cnstra.persist.commands import CommandRecord
 from cnstra.persist.ports import Store
 from cnstra.persist.records import AttemptRecord, ErrorRecord, RunFilter, RunRecord
 
@@ -86,6 +87,9 @@ class Documents:
             attempts=[self._attempt(one) for one in await self.store.attempts(self.scope, stimulation_id)],
             tasks=await self.history(stimulation_id),
             frontier=await self._frontier(stimulation_id),
+            commands=[
+                self._command(one) for one in await self.store.commands(self.scope, stimulation_id=stimulation_id)
+            ],
         )
 
     async def history(self, stimulation_id: str, attempt_number: int | None = None) -> Sequence[Task]:
@@ -134,6 +138,20 @@ class Documents:
             ended_at=None if record.ended_at is None else utc(record.ended_at),
             hop_count=record.hop_count,
             error=self._failure(record.error),
+        )
+
+    def _command(self, record: CommandRecord) -> Command:
+        return Command(
+            key=record.key,
+            kind=record.kind,
+            stimulation_id=record.stimulation_id,
+            actor=record.actor,
+            status=record.status,
+            ordered_at=utc(record.ordered_at),
+            ended_at=None if record.ended_at is None else utc(record.ended_at),
+            taken_by=record.taken_by,
+            outcome=None if record.outcome is None else self.veil.text(record.outcome),
+            made=record.made,
         )
 
     def _task(self, info: TaskInfo) -> Task:

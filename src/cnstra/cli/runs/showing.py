@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from cnstra.cli.documents import Failure, RunDocument, Task
+from cnstra.cli.documents import Command, Failure, RunDocument, Task
 from cnstra.cli.ending import CommandError, Exit
 from cnstra.cli.places import DirOption, JsonOption, Place, RunnerOption, ScopeOption, StoreOption
 from cnstra.cli.redacting import Discretion, HookOption, KeysOption, ShowSecretsOption
@@ -105,6 +105,7 @@ def _print(document: RunDocument) -> None:
     _print_tasks("tasks", document.tasks)
     _print_logs(document.tasks)
     _print_tasks("left", document.frontier)
+    _print_commands(document.commands)
     if document.run.error is not None:
         _print_error("why", document.run.error)
     for task in document.frontier:
@@ -178,6 +179,17 @@ def _print_logs(tasks: Sequence[Task]) -> None:
             print_line("\nlogs", lines=True)
         print_line(f"  task {one.ordinal} of {one.neuron}, attempt {one.attempt_number}")
         print_logs(one.logs)
+
+
+def _print_commands(commands: Sequence[Command]) -> None:
+    if not commands:
+        return
+    print_line("\ncommands", lines=True)
+    rows = [
+        (one.kind, one.stimulation_id or "-", one.actor, moment(one.ordered_at), one.status, one.outcome or "")
+        for one in commands
+    ]
+    print_table(("command", "of", "by", "ordered", "status", "outcome"), rows)
 
 
 def _print_error(title: str, error: Failure) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["CAPTURE", "HERE"]
 
 HERE: Final[ContextVar[TaskRecord | None]] = ContextVar("cnstra_task", default=None)
-"""The activation whose handler runs: what it calls, the tasks that it makes, and threads with its context have it too."""
+"""The activation whose handler runs: what it calls, its tasks, and threads with its context have it too."""
 
 
 @final

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { LogLine } from "../src/api/expected";
-import type { Run } from "../src/api/types";
+import type { LogLine, Run } from "../src/api/types";
 import { between, byNeuron, newKey, obstacle, sortedFor } from "../src/logic/deeds";
 import { levelsIn, linesFrom } from "../src/logic/log_lines";
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from cnstra import DurableRunner
 from cnstra.devtools import Address, serve
 from cnstra.errors import StimulationFailed
+from cnstra.persist.commands import CommandKind
 from tests.devtools.browser.bookshop import Bookshop, Order
 from tests.servers.processes import free_port
 
@@ -43,16 +45,30 @@ class Stage:
     def __post_init__(self) -> None:
         self.start_server()
 
-    def start_server(self) -> None:
+    def start_server(self, *, read_only: bool = False) -> None:
         """Serve the DevTools on the port that they had before."""
         tools = serve(
-            self.store_url, port=self.port, token=TOKEN, quiet=True, cns=self.shop.cns, registry=self.shop.registry
+            self.store_url,
+            port=self.port,
+            token=TOKEN,
+            quiet=True,
+            cns=self.shop.cns,
+            registry=self.shop.registry,
+            read_only=read_only,
         )
         self.address = self._server.enter_context(tools)
 
     def stop_server(self) -> None:
         """Stop serving them; the shop goes on."""
         self._server.close()
+
+    def stop_working(self) -> None:
+        """Have no worker any more; the DevTools stay."""
+        self.call(self.runner.close)
+
+    def work_again(self) -> None:
+        """Have a worker again, as after a restart of the application."""
+        self.runner = self.call(_opened, self.shop, self.store_url)
 
     def call(self, act: Callable[..., Awaitable[T]], *arguments: Any) -> T:
         """Do something where the runner is."""
@@ -80,6 +96,17 @@ class Stage:
         async def act() -> None:
             with suppress(StimulationFailed):
                 await (await self.runner.retry(name))
+
+        self.call(act)
+
+    def order(self, kind: CommandKind, name: str) -> None:
+        """Order something to be done to a run, as another person, and wait for what comes of it."""
+
+        async def act() -> None:
+            told = await self.runner.order(kind, name, actor="ada")
+            while told.status in {"waiting", "taken"}:
+                await asyncio.sleep(0.02)
+                told = await self.runner.command(told.key) or told
 
         self.call(act)
 
@@ -115,7 +142,7 @@ def staged(folder: Path, shop: Bookshop) -> Iterator[Stage]:
         finally:
             stage.stop_server()
             portal.call(shop.release)
-            portal.call(runner.close)
+            portal.call(stage.runner.close)
 
 
 async def _opened(shop: Bookshop, url: str) -> DurableRunner:

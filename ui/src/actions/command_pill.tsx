@@ -1,6 +1,6 @@
 /** How far a command is. */
 
-import type { CommandStatus } from "../api/expected";
+import type { CommandStatus } from "../api/types";
 import { Icon, type IconName } from "../parts/icons";
 
 const ICONS: Readonly<Record<CommandStatus, IconName>> = { waiting: "pending", taken: "running", done: "completed", refused: "failed" };

@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { ask } from "../api/client";
 import { useFetched } from "../api/fetched";
 import { listen } from "../api/feed";
-import type { Command, CommandPage } from "../api/expected";
+import type { Command, CommandPage } from "../api/types";
 import { changed, href } from "../logic/address";
 import { place } from "../parts/place";
 import { Ago, Empty, Trouble, Waiting } from "../parts/shown";

@@ -1,7 +1,7 @@
 /** A dialog in which something is ordered, and in which is seen what came of it. */
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../parts/icons";
 import { asked } from "./asked";
 import { isLost, useSender, type Order } from "./orders";
@@ -20,13 +20,17 @@ const VERBS_MEANWHILE = { ready: null, sending: "Sending…", again: "No answer:
 
 export function OrderDialog({ title, verb, isDanger = false, orders, children }: OrderDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const first = useRef<HTMLButtonElement>(null);
   const leave = useRef<HTMLButtonElement>(null);
   const sender = useSender();
   const [placed, setPlaced] = useState<readonly Order[]>([]);
   const isSent = sender.step === "sent";
   // Perhaps it was taken and only the answer was lost: then the same is sent again, or nothing.
   const isUncertain = sender.error !== null && isLost(sender.error);
-  useEffect(() => dialog.current!.showModal(), []);
+  useLayoutEffect(() => {
+    dialog.current!.showModal();
+    first.current!.focus(); // on what undoes nothing, where there is something that cannot be undone
+  }, []);
   useEffect(() => {
     if (isSent) leave.current!.focus();
   }, [isSent]);
@@ -68,10 +72,10 @@ export function OrderDialog({ title, verb, isDanger = false, orders, children }:
             </button>
           ) : (
             <>
-              <button type="button" onClick={close}>
+              <button type="button" ref={isDanger ? first : null} onClick={close}>
                 Cancel
               </button>
-              <button type="submit" class={`primary ${isDanger ? "is-danger" : ""}`} autofocus aria-busy={sender.step !== "ready"}>
+              <button type="submit" class={`primary ${isDanger ? "is-danger" : ""}`} ref={isDanger ? null : first} aria-busy={sender.step !== "ready"}>
                 {VERBS_MEANWHILE[sender.step] ?? verb}
               </button>
             </>

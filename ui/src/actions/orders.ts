@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, ask, send } from "../api/client";
 import { listen } from "../api/feed";
-import type { Command, CommandKind, Commands } from "../api/expected";
+import type { Command, CommandKind, OrderedCommands } from "../api/types";
 
 export interface Order {
   /** Made once for what a person asks for, however often it is sent. */
@@ -90,10 +90,10 @@ export function isLost(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 0 || error.status === 503);
 }
 
-async function sent(orders: readonly Order[], onLost: () => void): Promise<Commands> {
+async function sent(orders: readonly Order[], onLost: () => void): Promise<OrderedCommands> {
   for (let tries = 1, pause = FIRST_PAUSE; ; tries += 1, pause = Math.min(pause * 2, LONGEST_PAUSE)) {
     try {
-      return await send<Commands>(["commands"], { commands: orders });
+      return await send<OrderedCommands>(["commands"], { commands: orders });
     } catch (error) {
       if (!isLost(error) || tries === TRIES) throw error;
       onLost();

@@ -2,8 +2,7 @@
 
 import { ask } from "../api/client";
 import { useFetched } from "../api/fetched";
-import type { Command } from "../api/expected";
-import type { Run, Workers } from "../api/types";
+import type { Command, Run, Worker, Workers } from "../api/types";
 import { href } from "../logic/address";
 import { count, counted } from "../logic/format";
 import { refOf } from "../logic/refs";
@@ -99,9 +98,14 @@ function Many({ commands, of }: { commands: readonly Command[]; of: number }) {
   );
 }
 
+/** The DevTools have a worker of their own, which does what is ordered, but takes no runs. */
+function takesRuns({ is_expired, worker_id }: Worker): boolean {
+  return !is_expired && !worker_id.startsWith("devtools-");
+}
+
 /** That there is no worker who could take something up. */
 function Nobody({ isOpen }: { isOpen: boolean }) {
   const workers = useFetched(`workers ${isOpen}`, (signal) => ask<Workers>(["workers"], {}, signal)).data;
-  if (workers === null || workers.workers.some((worker) => !worker.is_expired)) return null;
+  if (workers === null || workers.workers.some(takesRuns)) return null;
   return <p class="notice">No worker is alive: {isOpen ? "it" : "what is to run"} waits until one comes.</p>;
 }

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { ask } from "../api/client";
 import { useFetched } from "../api/fetched";
 import { listen } from "../api/feed";
-import type { CommandPage } from "../api/expected";
+import type { CommandPage } from "../api/types";
 import { Ago } from "../parts/shown";
 import { CommandPill } from "./command_pill";
 import { isOver } from "./orders";

@@ -2,8 +2,7 @@
 
 import { computed, signal } from "@preact/signals";
 import { ApiError, apiUrl, ask } from "./client";
-import type { Command } from "./expected";
-import type { Meta, Run, RunCounts, Worker } from "./types";
+import type { Command, Meta, Run, RunCounts, Worker } from "./types";
 
 export interface News {
   run: Run;

@@ -2,9 +2,8 @@
 
 import { computed, signal } from "@preact/signals";
 import { ask } from "./client";
-import type { CommandKind } from "./expected";
 import { listen } from "./feed";
-import type { Meta } from "./types";
+import type { CommandKind, Meta } from "./types";
 
 export const meta = signal<Meta | null>(null);
 /** Whether anything may be done at all. */

@@ -1,6 +1,6 @@
 /** Log lines by their level. */
 
-import type { LogLine } from "../api/expected";
+import type { LogLine } from "../api/types";
 
 /** From the least important on. */
 export const LEVELS: readonly string[] = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];

@@ -12,7 +12,7 @@ export const isHelpOpen = signal(false);
 const own = new Map<string, () => void>();
 const PLACES: Readonly<Record<string, string>> = { r: "runs", g: "graph", n: "neurons", s: "stimulate", a: "actions", h: "health" };
 const SECOND_KEY = 1_000;
-let goingSince = 0;
+let goingSince = -Infinity;
 
 export function onKey(key: string, act: () => void): () => void {
   own.set(key, act);
@@ -33,7 +33,7 @@ export function listenToKeys(): void {
 
 function act(key: string): boolean {
   const isSecond = performance.now() - goingSince < SECOND_KEY;
-  goingSince = 0;
+  goingSince = -Infinity;
   if (isSecond && key in PLACES) {
     go(href([PLACES[key]!]));
   } else if (key === "g") {

@@ -1,7 +1,7 @@
 /** What a task has logged, from a level on. */
 
 import { useState } from "preact/hooks";
-import type { LogLine } from "../api/expected";
+import type { LogLine } from "../api/types";
 import { LEVELS, levelsIn, linesFrom, timeOf } from "../logic/log_lines";
 import { count } from "../logic/format";
 import { Copy } from "../parts/shown";

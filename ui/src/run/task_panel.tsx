@@ -69,7 +69,7 @@ function Parts({ task, story, loadWhole }: { task: Detail; story: Story; loadWho
     <div class="panel-parts">
       <Facts task={task} story={story} />
       {task.error && <Traceback error={task.error} />}
-      {settled && settled.logs?.length > 0 && (
+      {settled && settled.logs.length > 0 && (
         <Part title="Log" note={counted(settled.logs.length, "line")}>
           <TaskLog lines={settled.logs} />
         </Part>

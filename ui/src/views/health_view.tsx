@@ -4,10 +4,10 @@ import { useEffect } from "preact/hooks";
 import { ask } from "../api/client";
 import { listen } from "../api/feed";
 import { useFetched } from "../api/fetched";
-import type { Activity, Bucket, Health, RunPage, Worker, Workers } from "../api/types";
+import type { Activity, Bucket, Health, Keep, Retention, RunPage, Worker, Workers } from "../api/types";
 import { bytes, count, counted, duration, lasting, moment } from "../logic/format";
 import { now } from "../parts/clock";
-import { Ago, Empty, Key, Trouble, Waiting } from "../parts/shown";
+import { Ago, Empty, Fact, Key, Trouble, Waiting } from "../parts/shown";
 import { Card } from "./neuron_view";
 import { chosenWindow, WindowChoice } from "./window_choice";
 
@@ -40,6 +40,7 @@ export function HealthView() {
       </div>
       <Numbers health={health.data} open={open.data} />
       <Throughput activity={activity.data} />
+      <Keeping retention={health.data.retention} />
       <WorkerList workers={workers.data?.workers ?? null} />
     </>
   );
@@ -58,6 +59,11 @@ function Numbers({ health, open }: { health: Health; open: RunPage | null }) {
       <Card name="Frontier" value={`${count(left)}${open?.cursor ? "+" : ""}`} note="tasks left in open runs" />
       <Card name="Oldest open run" value={oldest === null ? "–" : duration(oldest)} />
       <Card name="Workers" value={count(health.workers)} note={health.expired_workers > 0 ? `${health.expired_workers} expired` : ""} isBad={health.expired_workers > 0} />
+      <Card
+        name="Actions waiting"
+        value={`${count(health.commands.waiting)}${health.commands.is_complete ? "" : "+"}`}
+        note={health.commands.oldest_age === null ? "" : `the oldest for ${duration(health.commands.oldest_age)}`}
+      />
       <Card name="Store" value={health.size === null ? "–" : bytes(health.size)} note="all scopes together" />
       <Card
         name="Live feed"
@@ -125,6 +131,33 @@ function Bars({ bucket, index, of, highest }: { bucket: Bucket; index: number; o
       })}
     </g>
   );
+}
+
+const ENDED = ["completed", "failed", "aborted"] as const;
+
+function Keeping({ retention }: { retention: Retention | null }) {
+  return (
+    <section class="card part" aria-label="Retention">
+      <h2>How long runs are kept</h2>
+      {retention === null ? (
+        <p class="dim">That is not known here: each worker has its own rule.</p>
+      ) : (
+        <dl class="facts">
+          {ENDED.map((status) => (
+            <Fact key={status} name={status}>
+              {kept(retention[status])}
+            </Fact>
+          ))}
+        </dl>
+      )}
+    </section>
+  );
+}
+
+function kept(keep: Keep | null): string {
+  if (keep === null || (keep.age === null && keep.count === null)) return "for ever";
+  const parts = [keep.age !== null && `for ${duration(keep.age)}`, keep.count !== null && `the latest ${count(keep.count)}`];
+  return parts.filter(Boolean).join(", ");
 }
 
 function WorkerList({ workers }: { workers: readonly Worker[] | null }) {

@@ -6,10 +6,9 @@ import { Outcome } from "../actions/outcome";
 import { NewId } from "../actions/new_id";
 import { useSender, type Order } from "../actions/orders";
 import { ask } from "../api/client";
-import type { CollateralForm, Example } from "../api/expected";
 import { useFetched } from "../api/fetched";
 import { may, meta } from "../api/meta";
-import type { Collateral, Collaterals } from "../api/types";
+import type { Collateral, Collaterals, Example, Form } from "../api/types";
 import { SchemaField } from "../form/fields";
 import { href } from "../logic/address";
 import { newKey } from "../logic/deeds";
@@ -72,7 +71,7 @@ function CollateralChoice({ collaterals, chosen }: { collaterals: readonly Colla
 }
 
 function Sending({ collateral }: { collateral: Collateral }) {
-  const found = useFetched(`form ${collateral.ref}`, (signal) => ask<CollateralForm>(["collaterals", collateral.ref, "form"], {}, signal));
+  const found = useFetched(`form ${collateral.ref}`, (signal) => ask<Form>(["collaterals", collateral.ref, "form"], {}, signal));
   const [round, setRound] = useState(0);
   if (found.error && !found.data) return <Trouble error={found.error} retry={found.reload} />;
   if (!found.data) return <Waiting what="the form" />;
@@ -81,7 +80,7 @@ function Sending({ collateral }: { collateral: Collateral }) {
 
 interface PayloadProps {
   readonly collateral: Collateral;
-  readonly form: CollateralForm;
+  readonly form: Form;
   /** Begin anew, with another order. */
   readonly onAgain: () => void;
 }
@@ -245,14 +244,14 @@ function Examples({ examples, onExample }: { examples: readonly Example[]; onExa
             <a class="mono" href={href(["runs", example.ref])}>
               {example.stimulation_id}
             </a>
-            <button type="button" class="small" aria-label={`Take the payload of ${example.stimulation_id}`} onClick={() => onExample(example.payload.data)}>
-              Take it
+            <button type="button" class="small" onClick={() => onExample(example.payload)}>
+              Take the payload<span class="sr-only"> of {example.stimulation_id}</span>
             </button>
           </p>
-          <code class="example-text">{JSON.stringify(example.payload.data).slice(0, 160)}</code>
+          <code class="example-text">{JSON.stringify(example.payload).slice(0, 160)}</code>
         </div>
       ))}
-      {examples.some((example) => hiddenIn(example.payload.data).length > 0) && <p class="dim">What is redacted is left out, and has to be written.</p>}
+      {examples.some((example) => hiddenIn(example.payload).length > 0) && <p class="dim">What is redacted is left out, and has to be written.</p>}
     </section>
   );
 }

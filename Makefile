@@ -59,11 +59,12 @@ lint: $(NEED_VENV) ## Check style, formatting, types and layers
 	@$(PYTHON) -m mypy $(CODE)
 	@$(VENV)/bin/lint-imports --no-logo
 
-bench: $(NEED_VENV) $(PEERS) ## Measure the core, the durable runs, the stores beside other libraries, and the workers beside bare ones
+bench: $(NEED_VENV) $(PEERS) ## Measure the core, the durable runs, the stores beside other libraries, the workers beside bare ones, and what DevTools cost
 	@$(PYTHON) benchmarks/core.py $(ARGS)
 	@$(PYTHON) benchmarks/durable.py $(ARGS)
 	@$(PYTHON) benchmarks/stores.py $(ARGS)
 	@$(PYTHON) benchmarks/workers.py $(ARGS)
+	@$(PYTHON) benchmarks/devtools.py $(ARGS)
 
 format: $(NEED_VENV) ## Format the code and repair what ruff can repair
 	@$(PYTHON) -m ruff check --fix --exit-zero

@@ -6,21 +6,28 @@ python benchmarks/devtools.py --quick --check      # 10,000 runs; exit status 1 
 ```
 
 Of a chain the figure is the time that it takes while DevTools are served from a thread of the same process, and the
-yardstick the same chain without. Of a page it is the time from a request to its whole answer, with client and server in
-one process, and the yardstick is the same page of a store that has 50 runs.
+yardstick the same chain without; and once more the CPU time of that process alone, since a browser takes a core for
+itself. *A client* does as the page does, and draws nothing; *a browser* is a real one, with the runs in one tab and a run
+in another, and is left out where there is no chromium.
+
+Of a page of runs it is the time from a request to its whole answer, with client and server in one process, and the
+yardstick is the same page of a store that has 50 runs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gzip
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 import httpx
 from backends import Backend, Sqlite, postgres_server
@@ -29,13 +36,19 @@ from measuring import Limit, Reading, Row, Table, compare, parse, row_of, scratc
 
 from cnstra import DurableRunner
 from cnstra.devtools import Address, serve
+from cnstra.devtools.static_files import BUILT_PAGE
 from cnstra.persist.ports import Store
 from cnstra.stores import open_store
 from cnstra.testing.building import COMPLETED, FAILED, new_run, run_to_its_end
 
 ROUNDS = 15
+SETTLING = 1.0
+"""Seconds in which a browser comes to rest after its pages are there."""
 LAPS = 5
-WATCH = "watch"
+WATCH, BROWSE = "watch", "browse"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking")
+SCRIPTS = Limit(80, unit="KB")
 RUNS, QUICK_RUNS, FEW = 100_000, 10_000, 50
 AT_ONCE = 500
 ENDED_EVERY = 10
@@ -66,6 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         table = Table(f"{LAPS} chains of {HOPS} hops, with DevTools and without", only=options.only)
         for backend in backends:
             _measure_chains(table, backend, options.rounds)
+        table.section("The page")
+        table.add("JavaScript, gzipped", _scripts_row)
         table.section(f"A page of {runs:,} runs, and the same of {FEW}")
         for backend in backends:
             _measure_pages(table, backend, runs, options.rounds)
@@ -79,24 +94,39 @@ def _measure_chains(table: Table, backend: Backend, rounds: int) -> None:
     with backend.place() as address, asyncio.Runner() as loop:
         runner = CHAIN.runner(address, handle_sigterm=False)
         loop.run(runner.open())
-        alone = partial(_chains_time, loop, runner)
-        for name, surroundings, limit in (
-            ("nobody watches", partial(_served, address), Limit(1.1)),
-            ("a browser watches", partial(_watched, address), Limit(1.5)),
-        ):
-            beside = partial(_time_within, surroundings, alone)
-            table.add(f"{backend.name}, {name}", partial(_chains_row, alone, beside, rounds, limit))
+        for name, surroundings, limit in _watchers(address):
+            for what, clock, bound in (("", perf_counter, limit), (", CPU of the process", process_time, None)):
+                alone = partial(_chains_time, loop, runner, clock)
+                beside = partial(_time_within, surroundings, alone)
+                table.add(f"{backend.name}, {name}{what}", partial(_chains_row, alone, beside, rounds, bound))
         loop.run(runner.close())
 
 
-def _chains_row(alone: Reading, beside: Reading, rounds: int, limit: Limit, workload: str) -> Row:
+def _watchers(address: str) -> Iterator[tuple[str, Callable[[], AbstractContextManager[object]], Limit]]:
+    yield "nobody watches", partial(_served, address), Limit(1.1)
+    yield "a client watches", partial(_watched, address, WATCH), Limit(1.5)
+    if CHROMIUM is None or not (BUILT_PAGE / "index.html").is_file():
+        print("there is no chromium, or the page is not built: no browser watches")
+    else:
+        yield "a browser watches", partial(_watched, address, BROWSE), Limit(1.5)
+
+
+def _scripts_row(workload: str) -> Row:
+    scripts = [path.read_bytes() for path in BUILT_PAGE.rglob("*.js")]
+    size, plain = (sum(map(len, files)) / 1e3 for files in ([gzip.compress(one) for one in scripts], scripts))
+    return Row(
+        workload, f"{size:,.1f} KB", f"{plain:,.1f} KB", "", str(SCRIPTS), SCRIPTS.holds(size) if scripts else None
+    )
+
+
+def _chains_row(alone: Reading, beside: Reading, rounds: int, limit: Limit | None, workload: str) -> Row:
     return row_of(workload, compare(alone, beside, rounds), "ms", limit)
 
 
-def _chains_time(loop: asyncio.Runner, runner: DurableRunner) -> float:
-    start = perf_counter()
+def _chains_time(loop: asyncio.Runner, runner: DurableRunner, clock: Callable[[], float]) -> float:
+    start = clock()
     loop.run(_run_chains(runner))
-    return (perf_counter() - start) * 1e3
+    return (clock() - start) * 1e3
 
 
 async def _run_chains(runner: DurableRunner) -> None:
@@ -118,16 +148,20 @@ def _served(address: str) -> Iterator[Address]:
 
 
 @contextmanager
-def _watched(address: str) -> Iterator[None]:
-    """Serve DevTools to somebody who does as their page does: reads events, and asks for the list at each."""
+def _watched(address: str, how: str) -> Iterator[None]:
+    """Serve DevTools to somebody who reads events, in a process of their own."""
     with _served(address) as url:
-        process = subprocess.Popen([sys.executable, __file__, WATCH, url, url.token], stdout=subprocess.PIPE)
+        command = [sys.executable, __file__, how, url, url.token]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert process.stdout is not None  # noqa: S101 - it is a pipe
+        assert process.stdin is not None  # noqa: S101 - as above
         process.stdout.readline()
         try:
             yield
         finally:
-            process.kill()
+            process.stdin.close()  # which a browser's process waits for, to take the browser along
+            if how == WATCH:
+                process.kill()
             process.wait()
             process.stdout.close()
 
@@ -144,6 +178,25 @@ def watch(url: str, token: str) -> None:
                 print("watching", flush=True)
             elif line == "event: run":
                 client.get("/api/v1/runs")
+
+
+def browse(url: str, token: str) -> None:
+    """Have a real browser show the runs in one tab and the latest run in another; end with the standard input."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only this process has a browser
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        context = browser.new_context()
+        context.request.post(f"{url}/login", form={"token": token})
+        [latest] = context.request.get(f"{url}/api/v1/runs?limit=1").json()["runs"]
+        for place, sign in (("runs", "[data-run]"), (f"runs/{latest['ref']}", "h1")):
+            page = context.new_page()
+            page.goto(f"{url}/#/{place}")
+            page.locator(sign).first.wait_for()
+        time.sleep(SETTLING)
+        print("watching", flush=True)
+        sys.stdin.read()
+        browser.close()
 
 
 def _key(url: Address) -> dict[str, str]:
@@ -226,5 +279,7 @@ async def _add(store: Store, number: int) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == [WATCH]:
         watch(*sys.argv[2:])
+    elif sys.argv[1:2] == [BROWSE]:
+        browse(*sys.argv[2:])
     else:
         sys.exit(main())

@@ -7,8 +7,8 @@ python benchmarks/devtools.py --quick --check      # 10,000 runs; exit status 1 
 
 Of a chain the figure is the time that it takes while DevTools are served from a thread of the same process, and the
 yardstick the same chain without; and once more the CPU time of that process alone, since a browser takes a core for
-itself. *A client* does as the page does, and draws nothing; *a browser* is a real one, with the runs in one tab and a run
-in another, and is left out where there is no chromium.
+itself. *A client* does as the page does, and draws nothing; *a browser* is a real one, with the runs in one tab and a
+run in another, and is left out where there is no chromium.
 
 Of a page of runs it is the time from a request to its whole answer, with client and server in one process, and the
 yardstick is the same page of a store that has 50 runs.

@@ -4,7 +4,7 @@ import type { FrontierTask, Run, Task } from "../src/api/types";
 import { filterOf, filtersIn, matches, paramsOf, queryOf } from "../src/logic/filter";
 import { bytes, count, duration } from "../src/logic/format";
 import { ancestry, progressAt } from "../src/logic/progress";
-import { fingerprint, neighbourhood, topologyOf } from "../src/logic/topology";
+import { fingerprint, folded, groupsOf, neighbourhood, topologyOf } from "../src/logic/topology";
 
 const task = (ordinal: number, neuron_name: string, parent: number | null, status: "done" | "failed" = "done") =>
   ({ ordinal, neuron_name, parent, status, collateral_name: `to-${neuron_name}`, attempt_number: 1 }) as Task;
@@ -66,6 +66,19 @@ test("a neighbourhood has so many steps in both directions", () => {
   const chain = topologyOf({ neurons: [], edges: ["b", "c", "d", "e"].map((to, n) => edge("abcd"[n]!, to, to)) });
 
   assert.deepEqual(neighbourhood(chain, "n:c", 1).boxes.map((box) => box.label), ["b", "c", "d"]);
+});
+
+test("a group that is folded is one box, and what goes on inside is not seen", () => {
+  const named = (name: string, group: string | null) => ({ name, group });
+  const groups = groupsOf([named("pay.card", "pay"), named("ship", null), named("pay.cash", "pay")]);
+  const edges = [edge(null, "in", "pay.card"), edge("pay.card", "x", "pay.cash"), edge("pay.card", "y", "ship"), edge("pay.cash", "z", "ship")];
+  const whole = topologyOf({ neurons: [], edges });
+
+  const { boxes, lines } = folded(whole, groups, () => true);
+
+  assert.deepEqual(boxes.map((box) => [box.label, box.kind]), [["in", "entry"], ["pay", "group"], ["ship", "neuron"]]);
+  assert.deepEqual(lines.map((line) => [line.id, line.collaterals]), [["e:in>g:pay", ["in"]], ["g:pay>n:ship", ["y", "z"]]]);
+  assert.equal(folded(whole, groups, () => false), whole);
 });
 
 test("another graph has another fingerprint", () => {

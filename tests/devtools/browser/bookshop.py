@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from cnstra.core.context import HandlerContext
 
 __all__ = ["CARD", "Bookshop", "Order"]
 
+_logger = logging.getLogger("bookshop.bank")
 CARD = "4929-1234-5678-9012"
 """What must never be seen on the page."""
 
@@ -52,9 +54,11 @@ def send(path: str) -> None:
 
 def ask_bank(order: Order) -> None:
     """Ask for the money."""
+    _logger.warning("order %d costs %.2f", order.number, sum(book.price * book.copies for book in order.books))
     try:
         send(f"/v2/charges/{order.number}")
     except TimeoutError as error:
+        _logger.error("the bank is closed, password=%s", CARD)  # noqa: TRY400 - its traceback is stored anyway
         raise BankError("the bank did not answer, tried 3 times") from error
 
 
@@ -67,11 +71,12 @@ class Bookshop:
     Args:
         pace: Seconds that a unit of work takes; with 0 everything happens at once.
         reminders: How many neurons remind customers.
+        group: What their names begin with.
     """
 
-    def __init__(self, pace: float = 0.0, reminders: int = 1) -> None:
+    def __init__(self, pace: float = 0.0, reminders: int = 1, group: str = "") -> None:
         self._pace = pace
-        self._reminders = reminders
+        self._reminders = [f"{group}reminder{n or ''}" for n in range(reminders)]
         self._hold = asyncio.Event()
         self._is_bank_open = False
         self.placed = collateral(Order, name="order_placed")
@@ -140,7 +145,7 @@ class Bookshop:
         invoice = neuron(InvoiceAxon, name="invoice")
         courier = neuron(CourierAxon, name="courier")
         mailer = neuron(MailAxon, name="mailer")
-        reminders = [neuron({}, name=f"reminder{n or ''}") for n in range(self._reminders)]
+        reminders = [neuron({}, name=name) for name in self._reminders]
 
         @stock.dendrite(self.placed)
         async def reserve(order: Order, axon: StockAxon, ctx: HandlerContext[Any, Any]) -> Signal[Order]:

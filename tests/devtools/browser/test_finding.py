@@ -40,6 +40,19 @@ def test_runs_are_found_by_the_neuron_that_they_reached(page: Page, stage: Stage
     expect(page.locator("[data-run=order-1]")).to_be_visible()
 
 
+def test_runs_are_found_by_a_text_in_their_payloads_which_is_kept_in_the_address(page: Page, stage: Stage) -> None:
+    stage.sell("order-1", customer="grace@example.com")
+    stage.sell("order-2")
+    page.goto(f"{stage.address}/#/runs")
+
+    page.get_by_label("Payload contains").fill("grace@")
+    expect(page.locator("[data-run=order-2]")).to_have_count(0)
+    page.reload()
+
+    expect(page.locator("[data-run=order-1]")).to_be_visible()
+    expect(page.locator("[data-run]")).to_have_count(1)
+
+
 def test_runs_are_found_by_when_they_were_started(page: Page, stage: Stage) -> None:
     stage.sell("order-1")
     page.goto(stage.address)

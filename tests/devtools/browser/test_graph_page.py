@@ -59,6 +59,21 @@ def test_a_large_graph_is_shown_in_part(page: Page, stage: Stage, bookshop: Book
     expect(page.locator("[data-neuron]")).to_have_count(8)
 
 
+@pytest.mark.parametrize("bookshop", [Bookshop(reminders=320, group="mail/")], ids=["grouped"])
+def test_a_large_graph_has_its_groups_folded_until_they_are_opened(page: Page, stage: Stage) -> None:
+    page.goto(f"{stage.address}/#/graph")
+    expect(page.locator("[data-group=mail]")).to_contain_text("320 neurons")
+    expect(page.locator("[data-neuron]")).to_have_count(8)
+
+    page.locator("[data-group=mail]").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("This graph is large")).to_be_visible()
+    expect(page.locator("[data-group]")).to_have_count(0)
+    page.get_by_role("group", name="Groups").get_by_role("button", name="mail 320").click()
+
+    expect(page.locator("[data-group=mail]")).to_be_visible()
+
+
 def test_the_graph_is_taken_away_in_four_forms(page: Page, stage: Stage) -> None:
     page.goto(f"{stage.address}/#/graph")
     expect(page.locator("[data-neuron]")).to_have_count(9)

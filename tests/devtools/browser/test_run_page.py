@@ -25,6 +25,19 @@ def test_a_failed_run_shows_its_traceback_with_the_cause(page: Page, stage: Stag
     expect(traceback).to_contain_text("BankError: the bank did not answer, tried 3 times")
 
 
+def test_what_a_task_has_logged_is_shown_from_a_level_on_and_without_secrets(page: Page, stage: Stage) -> None:
+    stage.sell("order-1", "refuse")
+    page.goto(f"{stage.address}/#/runs/order-1?task=1.1")
+    lines = page.get_by_role("list", name="Log").get_by_role("listitem")
+
+    expect(lines).to_have_count(2)
+    expect(lines.first).to_contain_text("WARNING bookshop.bank order 1 costs 60.50")
+    page.get_by_label("Level").select_option("ERROR")
+
+    expect(lines).to_have_count(1)
+    expect(lines).to_contain_text("the bank is closed, password=[redacted]")
+
+
 def test_attempts_are_told_apart(page: Page, stage: Stage) -> None:
     stage.sell("order-1", "refuse")
     stage.shop.open_bank()

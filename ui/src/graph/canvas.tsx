@@ -1,6 +1,7 @@
 /** The graph, drawn: every neuron is an element of its own, which can be reached with the keyboard and read aloud. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import { counted } from "../logic/format";
 import type { NeuronState, Progress } from "../logic/progress";
 import { neuronId, type Box, type Line, type Topology } from "../logic/topology";
 import { Icon } from "../parts/icons";
@@ -19,6 +20,7 @@ interface CanvasProps {
   /** A second line in a neuron's box. */
   readonly detail?: ((neuron: string) => string | null) | undefined;
   readonly onNeuron: (name: string) => void;
+  readonly onGroup?: ((name: string) => void) | undefined;
 }
 
 interface Window {
@@ -106,7 +108,7 @@ function Pane({ drawing, size, topology, label, selected, ...props }: CanvasProp
         height={size.height}
         data-size={`${drawing.width} ${drawing.height}`}
         onPointerDown={(event) => {
-          if ((event.target as Element).closest("[data-neuron]")) return;
+          if ((event.target as Element).closest("[data-neuron], [data-group]")) return;
           drag.current = { x: event.clientX, y: event.clientY, from: view };
           svg.current!.setPointerCapture(event.pointerId);
         }}
@@ -180,12 +182,13 @@ function curve(points: PlacedLine["points"]): string {
   return path;
 }
 
-type NodeProps = { placed: PlacedBox; box: Box; isSelected: boolean } & Pick<CanvasProps, "progress" | "found" | "detail" | "onNeuron">;
+type NodeProps = { placed: PlacedBox; box: Box; isSelected: boolean } & Pick<CanvasProps, "progress" | "found" | "detail" | "onNeuron" | "onGroup">;
 
-function Node({ placed, box, isSelected, progress, found, detail, onNeuron }: NodeProps) {
+function Node({ placed, box, isSelected, progress, found, detail, onNeuron, onGroup }: NodeProps) {
   const { x, y, width, height } = placed;
   const name = box.label.length > 28 ? `${box.label.slice(0, 27)}…` : box.label;
   const corner = `translate(${x - width / 2} ${y - height / 2})`;
+  if (box.kind === "group") return <Group placed={placed} box={box} name={name} isDim={found !== undefined && !found.has(box.id)} open={() => onGroup?.(box.label)} />;
   if (box.kind !== "neuron") {
     return (
       <g class={`end is-${box.kind} ${found && !found.has(box.id) ? "is-dim" : ""}`} transform={corner}>
@@ -207,12 +210,7 @@ function Node({ placed, box, isSelected, progress, found, detail, onNeuron }: No
       data-state={state && classOf(state).replace(/is-/g, "")}
       role="button"
       tabindex={0}
-      onClick={() => onNeuron(box.label)}
-      onKeyDown={(event) => {
-        if (event.key !== "Enter" && event.key !== " ") return;
-        event.preventDefault();
-        onNeuron(box.label);
-      }}
+      {...pressed(() => onNeuron(box.label))}
     >
       {state && state.left > 0 && <rect class="frontier" x={-5} y={-5} width={width + 10} height={height + 10} rx={14} />}
       <rect class="body" width={width} height={height} rx={10} />
@@ -225,6 +223,49 @@ function Node({ placed, box, isSelected, progress, found, detail, onNeuron }: No
           {second}
         </text>
       )}
+    </g>
+  );
+}
+
+/** What a button does that is none of HTML's. */
+function pressed(act: () => void) {
+  return {
+    onClick: act,
+    onKeyDown: (event: KeyboardEvent) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      act();
+    },
+  };
+}
+
+interface GroupProps {
+  readonly placed: PlacedBox;
+  readonly box: Box;
+  readonly name: string;
+  readonly isDim: boolean;
+  readonly open: () => void;
+}
+
+/** Neurons of which only their group is shown. */
+function Group({ placed: { x, y, width, height }, box, name, isDim, open }: GroupProps) {
+  return (
+    <g
+      class={`neuron is-group ${isDim ? "is-dim" : ""}`}
+      transform={`translate(${x - width / 2} ${y - height / 2})`}
+      data-group={box.label}
+      role="button"
+      tabindex={0}
+      {...pressed(open)}
+    >
+      <rect class="body behind" x={4} y={-5} width={width} height={height} rx={10} />
+      <rect class="body" width={width} height={height} rx={10} />
+      <text class="name" x={16} y={height / 2 - 8}>
+        {`${name} `}
+      </text>
+      <text class="second" x={16} y={height / 2 + 10}>
+        {counted(box.size ?? 0, "neuron")}
+      </text>
     </g>
   );
 }

@@ -35,7 +35,7 @@ export interface Order {
 const CHARACTER = 7.1;
 
 export function sizeOf(label: string, kind: string): { width: number; height: number } {
-  const isNeuron = kind === "neuron";
+  const isNeuron = kind === "neuron" || kind === "group";
   const width = Math.min(label.length, 28) * CHARACTER + (isNeuron ? 44 : 28);
   return { width: Math.max(isNeuron ? 132 : 60, width), height: isNeuron ? 46 : 28 };
 }

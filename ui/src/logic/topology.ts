@@ -1,11 +1,13 @@
 /** The graph as it is drawn: boxes, and one line for all that goes from one box to another. */
 
-import type { Graph } from "../api/types";
+import type { Graph, Neuron } from "../api/types";
 
 export interface Box {
   readonly id: string;
   readonly label: string;
-  readonly kind: "neuron" | "entry" | "end";
+  readonly kind: "neuron" | "entry" | "end" | "group";
+  /** Neurons that a group stands for. */
+  readonly size?: number;
 }
 
 export interface Line {
@@ -23,6 +25,7 @@ export interface Topology {
 /** A graph with more boxes is too much to be looked at as a whole. */
 export const MANY = 300;
 
+export const groupId = (name: string) => `g:${name}`;
 export const neuronId = (name: string) => `n:${name}`;
 
 export function topologyOf(graph: Pick<Graph, "neurons" | "edges">): Topology {
@@ -57,6 +60,34 @@ export function neighbourhood(topology: Topology, centre: string, steps: number)
     edge = edge.flatMap((id) => next.get(id) ?? []).filter((id) => !near.has(id) && near.add(id));
   }
   return only(topology, (box) => near.has(box.id));
+}
+
+/** The neurons of each group, by its name. */
+export function groupsOf(neurons: readonly Pick<Neuron, "name" | "group">[]): ReadonlyMap<string, readonly string[]> {
+  const groups = new Map<string, string[]>();
+  for (const { name, group } of neurons) if (group !== null) groups.set(group, [...(groups.get(group) ?? []), name]);
+  return new Map([...groups].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The graph with one box for all neurons of each of the groups that are *folded*; what goes on inside is not seen. */
+export function folded(topology: Topology, groups: ReadonlyMap<string, readonly string[]>, isFolded: (group: string) => boolean): Topology {
+  const inside = new Map<string, Box>();
+  for (const [group, names] of groups) {
+    if (!isFolded(group)) continue;
+    const box: Box = { id: groupId(group), label: group, kind: "group", size: names.length };
+    for (const name of names) inside.set(neuronId(name), box);
+  }
+  if (inside.size === 0) return topology;
+  const boxes = new Map(topology.boxes.map((box) => inside.get(box.id) ?? box).map((box) => [box.id, box]));
+  const lines = new Map<string, Line>();
+  for (const line of topology.lines) {
+    const [source, target] = [line.source, line.target].map((id) => inside.get(id)?.id ?? id) as [string, string];
+    if (source === target && line.source !== line.target) continue;
+    const id = `${source}>${target}`;
+    const names = new Set([...(lines.get(id)?.collaterals ?? []), ...line.collaterals]);
+    lines.set(id, { id, source, target, collaterals: [...names] });
+  }
+  return { boxes: [...boxes.values()], lines: [...lines.values()] };
 }
 
 /** Only some of the boxes, and the lines between them. */

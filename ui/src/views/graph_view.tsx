@@ -10,7 +10,7 @@ import { download, pictureOf } from "../graph/picture";
 import { href } from "../logic/address";
 import { count, counted, duration } from "../logic/format";
 import { refOf } from "../logic/refs";
-import { MANY, neighbourhood, neuronId, topologyOf, type Topology } from "../logic/topology";
+import { folded, groupsOf, MANY, neighbourhood, neuronId, topologyOf, type Topology } from "../logic/topology";
 import { Icon } from "../parts/icons";
 import { adjust, go, place } from "../parts/place";
 import { Trouble, Waiting } from "../parts/shown";
@@ -20,8 +20,14 @@ const STEPS = 2;
 export function GraphView() {
   const graph = useFetched("graph", (signal) => ask<Graph>(["graph"], {}, signal));
   const statistics = useStatistics();
-  const topology = useMemo(() => topologyOf(graph.data ?? { neurons: [], edges: [] }), [graph.data]);
   const query = place.value.query;
+  const whole = useMemo(() => topologyOf(graph.data ?? { neurons: [], edges: [] }), [graph.data]);
+  const groups = useMemo(() => groupsOf(graph.data?.neurons ?? []), [graph.data]);
+  const open = query.get("open");
+  // A large graph has its groups folded; a small one does not, until that is wanted.
+  const foldedGroups = [...groups.keys()].filter((name) => !(open === null ? whole.boxes.length <= MANY : open.split(",").includes(name)));
+  const topology = useMemo(() => folded(whole, groups, (name) => foldedGroups.includes(name)), [whole, groups, foldedGroups.join()]);
+  const setFolded = (names: readonly string[]) => adjust({ open: [...groups.keys()].filter((name) => !names.includes(name)).join() || "-" });
   const search = query.get("search") ?? "";
   const focus = query.get("focus") ?? (topology.boxes.length > MANY ? centreOf(topology, search) : null);
   const shown = useMemo(() => (focus === null ? topology : around(topology, focus)), [topology, focus]);
@@ -39,6 +45,7 @@ export function GraphView() {
         <Exports graph={graph.data} />
       </div>
       <GraphSearch search={search} focus={focus} isNarrow={query.get("focus") === null && focus !== null} topology={topology} />
+      {groups.size > 0 && <Groups groups={groups} folded={foldedGroups} onFolded={setFolded} />}
       <div class="card graph-card">
         <Canvas
           topology={shown}
@@ -47,6 +54,7 @@ export function GraphView() {
           selected={focus}
           detail={(name) => statistics.get(name) ?? null}
           onNeuron={(name) => go(href(["neurons", refOf(name)]))}
+          onGroup={(name) => setFolded(foldedGroups.filter((one) => one !== name))}
         />
       </div>
     </>
@@ -98,6 +106,35 @@ function foundIn(topology: Topology, search: string): Set<string> {
   const boxes = topology.boxes.filter((box) => box.label.toLowerCase().includes(text)).map((box) => box.id);
   const lines = topology.lines.filter((line) => line.collaterals.some((name) => name.toLowerCase().includes(text)));
   return new Set([...boxes, ...lines.flatMap((line) => [line.source, line.target])]);
+}
+
+interface GroupsProps {
+  readonly groups: ReadonlyMap<string, readonly string[]>;
+  readonly folded: readonly string[];
+  readonly onFolded: (names: readonly string[]) => void;
+}
+
+/** The groups of neurons, each of which can be one box. */
+function Groups({ groups, folded: names, onFolded }: GroupsProps) {
+  return (
+    <div class="groups" role="group" aria-label="Groups">
+      {[...groups].map(([name, neurons]) => {
+        const isOpen = !names.includes(name);
+        return (
+          <button
+            key={name}
+            type="button"
+            class="small"
+            aria-pressed={isOpen}
+            title={isOpen ? `Show ${name} as one` : `Show what is in ${name}`}
+            onClick={() => onFolded(isOpen ? [...names, name] : names.filter((one) => one !== name))}
+          >
+            {name} <b>{count(neurons.length)}</b>
+          </button>
+        );
+      })}
+    </div>
+  );
 }
 
 interface GraphSearchProps {

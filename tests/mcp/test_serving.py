@@ -122,7 +122,7 @@ def test_a_server_needs_something_to_show(monkeypatch: pytest.MonkeyPatch) -> No
 
     done = invoke("mcp")
 
-    assert (done.exit_code, "which store?" in done.stderr) == (Exit.USAGE, True)
+    assert (done.exit_code, "what is to be shown?" in done.stderr) == (Exit.USAGE, True)
 
 
 def test_a_server_of_nothing_is_refused() -> None:

@@ -10,7 +10,7 @@ from contextlib import redirect_stdout
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, final
 
 import typer
 
@@ -78,6 +78,7 @@ def serve(
     finish(partial(_serve, subject, discretion, listening, allow_actions=allow_actions))
 
 
+@final
 class Subject:
     """What the command line says about what is to be shown."""
 
@@ -99,8 +100,12 @@ class Subject:
             raise CommandError("--registry gives the parts of a graph their names: say --graph MODULE:CNS, too")
         if self._graph is not None:
             await self._take_graph(self._graph, options)
-            if not names_store(self.place):
-                return None, {**options, "scope": None}
+        if not names_store(self.place):
+            if self._graph is None:
+                raise CommandError(
+                    "what is to be shown? say --store URL or --runner MODULE:RUNNER, or --graph MODULE:CNS for no runs"
+                )
+            return None, {**options, "scope": None}
         found = await self.place.shown()
         options["scope"] = found.scope
         if found.runner is not None:

@@ -6,10 +6,10 @@ import asyncio
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import chdir, closing
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -22,17 +22,53 @@ IMAGES: Final = Path(__file__).parents[3] / "docs" / "images"
 LARGEST: Final = 150 * 1024
 WIDE: Final = (1280, 800)
 NARROW: Final = (400, 800)
+
+
+class View(NamedTuple):
+    """What a picture is of."""
+
+    place: str
+    there: str
+    size: tuple[int, int] = WIDE
+    act: Callable[[Page], None] = lambda page: None
+
+
+def _retry(page: Page) -> None:
+    page.keyboard.press("r")
+    page.locator("[data-will-run]").wait_for()
+
+
+def _fork(page: Page) -> None:
+    page.get_by_role("button", name="Fork from here").click()
+    page.locator("dialog textarea").wait_for()
+
+
+def _pick(page: Page) -> None:
+    for row in page.get_by_role("checkbox").all()[1:8]:
+        row.click()
+
+
+def _fill(page: Page) -> None:
+    page.get_by_role("button", name="Take the payload").first.click()
+
+
 VIEWS: Final = {
-    "runs": ("#/runs", "[data-run]", WIDE),
-    "run": ("#/runs/order-2041?task=2.1", "[data-traceback]", WIDE),
-    "run-graph": ("#/runs/order-2041?view=graph", "[data-neuron=payment]", WIDE),
-    "run-tasks": ("#/runs/order-2040?view=tasks&task=1.4", ".changes", WIDE),
-    "graph": ("#/graph", "[data-neuron=payment]", WIDE),
-    "neurons": ("#/neurons", "tr[data-neuron]", WIDE),
-    "neuron": ("#/neurons/payment", ".schema", WIDE),
-    "health": ("#/health", "table", WIDE),
-    "runs-narrow": ("#/runs", "[data-run]", NARROW),
-    "run-narrow": ("#/runs/order-2041", "[data-task]", NARROW),
+    "runs": View("#/runs", "[data-run]"),
+    "runs-picked": View("#/runs", "[data-pick]", act=_pick),
+    "run": View("#/runs/order-2041?task=2.1", "[data-traceback]"),
+    "run-graph": View("#/runs/order-2041?view=graph", "[data-neuron=payment]"),
+    "run-tasks": View("#/runs/order-2040?view=tasks&task=1.4", ".changes"),
+    "run-retry": View("#/runs/order-2041", "[data-task]", act=_retry),
+    "run-fork": View("#/runs/order-2041?task=2.1", "[data-traceback]", act=_fork),
+    "graph": View("#/graph", "[data-neuron=payment]"),
+    "neurons": View("#/neurons", "tr[data-neuron]"),
+    "neuron": View("#/neurons/payment", ".schema"),
+    "stimulate": View("#/stimulate/order_placed", ".example", act=_fill),
+    "actions": View("#/actions", "[data-command-key]"),
+    "health": View("#/health", "table"),
+    "runs-narrow": View("#/runs", "[data-run]", NARROW),
+    "run-narrow": View("#/runs/order-2041", "[data-task]", NARROW),
+    "stimulate-narrow": View("#/stimulate/order_placed", ".example", NARROW, _fill),
 }
 
 
@@ -67,7 +103,10 @@ def _busy_day(stage: Stage, database: Path) -> None:
     _age(database, "order-2040", 140)
     stage.sell("order-2041", "refuse", number=2041)
     _age(database, "order-2041", 95)
-    stage.retry("order-2041")
+    stage.order("retry", "order-2041")
+    stage.wait("order-2041", "failed", attempts=2)
+    stage.order("clone", "order-2040")
+    stage.order("abort", "order-2039")
     stage.enqueue("order-2060", delay=3600)
     for number in (2042, 2043):
         stage.begin(f"order-{number}", "hold", number=number)
@@ -112,7 +151,7 @@ def _age(database: Path, name: str, seconds: float) -> None:
 
 
 def _take(browser: Browser, stage: Stage, name: str, scheme: Literal["light", "dark"]) -> None:
-    place, there, (width, height) = VIEWS[name]
+    place, there, (width, height), act = VIEWS[name]
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
     )
@@ -122,6 +161,8 @@ def _take(browser: Browser, stage: Stage, name: str, scheme: Literal["light", "d
     page.locator(there).first.wait_for()
     page.locator("[data-live=live]").wait_for()
     page.wait_for_load_state("load")
+    _settle(page)
+    act(page)
     _settle(page)
     path = IMAGES / f"devtools-{name}-{scheme}.png"
     page.screenshot(path=path)

@@ -15,6 +15,7 @@ from cnstra import DurableRunner
 from cnstra.devtools import Address, serve
 from cnstra.errors import StimulationFailed
 from cnstra.persist.commands import CommandKind
+from cnstra.persist.records import RunStatus
 from tests.devtools.browser.bookshop import Bookshop, Order
 from tests.servers.processes import free_port
 
@@ -107,6 +108,16 @@ class Stage:
             while told.status in {"waiting", "taken"}:
                 await asyncio.sleep(0.02)
                 told = await self.runner.command(told.key) or told
+
+        self.call(act)
+
+    def wait(self, name: str, status: RunStatus, attempts: int) -> None:
+        """Wait until an attempt of a run has ended so."""
+
+        async def act() -> None:
+            wanted = (status, attempts)
+            while not (run := await self.runner.get(name)) or (run.status, run.attempt_number) != wanted:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
 
         self.call(act)
 

@@ -139,6 +139,20 @@ def test_a_fork_begins_at_a_task_with_the_input_that_was_written(page: Page, sta
     assert fork["tasks"][0]["input"]["payload"]["data"]["note"] == "pays in cash"
 
 
+def test_an_input_of_megabytes_is_not_edited_but_forked_as_it_is(page: Page, stage: Stage) -> None:
+    stage.sell("order-1", "tell")
+    page.goto(f"{stage.address}/#/runs/order-1?view=tasks")
+    page.locator("[data-task]", has_text="mailer").first.click()
+    page.get_by_role("button", name="Fork from here").click()
+    dialog = page.get_by_role("dialog")
+
+    expect(dialog).to_contain_text("is too large to be edited here")
+    _confirm(dialog, "Fork")
+    dialog.locator("[data-made]").click()
+
+    expect(page.locator(".run-head [data-status=completed]")).to_be_visible()
+
+
 def test_an_abort_ends_a_run_with_its_reason_and_keeps_what_is_left(page: Page, stage: Stage) -> None:
     stage.begin("order-1", "hold")
     dialog = _open(page, stage, "runs/order-1", "Abort")

@@ -3,21 +3,27 @@
 import { useEffect, useState } from "preact/hooks";
 import { ask } from "../api/client";
 import { useFetched } from "../api/fetched";
-import type { CollateralDetail, Run, Task, TaskDetail } from "../api/types";
+import type { CollateralDetail, Run, TaskDetail } from "../api/types";
 import { newKey } from "../logic/deeds";
+import { bytes } from "../logic/format";
 import { refOf } from "../logic/refs";
 import { hiddenIn, parsedJson } from "../logic/schema_form";
 import { JsonEditor } from "../parts/json_editor";
 import { Schema } from "../parts/schema";
 import { Trouble, Waiting } from "../parts/shown";
+import type { Origin } from "./asked";
 import { problemsOf } from "./checking";
 import { OrderDialog } from "./dialog";
 import { NewId } from "./new_id";
 import type { Order } from "./orders";
 
-export function ForkDialog({ run, task }: { run: Run; task: Task }) {
+/** Bytes of an input that can be edited here. */
+const MOST = 256 * 1024;
+
+export function ForkDialog({ run, task }: { run: Run; task: Origin }) {
   const path = ["runs", run.ref, "tasks", String(task.attempt_number), String(task.ordinal)];
-  const found = useFetched(path.join(" "), (signal) => ask<TaskDetail>(path, { full: "true" }, signal));
+  const isLarge = (task.input?.bytes ?? 0) > MOST;
+  const found = useFetched(isLarge ? null : path.join(" "), (signal) => ask<TaskDetail>(path, { full: "true" }, signal));
   const input = found.data?.input ?? null;
   const [key] = useState(newKey);
   const [id, setId] = useState("");
@@ -45,7 +51,8 @@ export function ForkDialog({ run, task }: { run: Run; task: Task }) {
         A new run begins at <b>{task.neuron_name}</b> #{task.ordinal}, with the contexts of that moment; what follows from it runs again. This run stays as it is.
       </p>
       {found.error && !found.data && <Trouble error={found.error} retry={found.reload} />}
-      {!found.data && !found.error && <Waiting what="the input" />}
+      {!found.data && !found.error && !isLarge && <Waiting what="the input" />}
+      {isLarge && <p class="dim">Its input ({bytes(task.input!.bytes)}) is too large to be edited here, and is taken as it is.</p>}
       {text !== null && <JsonEditor label={`Input: ${task.collateral_name}`} text={text} problems={problems} onText={write} />}
       {original !== null && text === original && hiddenIn(input!.payload.data).length > 0 && (
         <p class="dim">Some of it is redacted. Left as it is, the input keeps what is not shown; once it is edited, all of it has to be written.</p>

@@ -48,7 +48,7 @@ export function TaskPanel({ runRef, taskKey, story }: { runRef: string; taskKey:
           {task && <span class="dim">#{task.ordinal}</span>}
         </div>
         {may("fork") && task && "attempt_number" in task && (
-          <button type="button" class="small" onClick={() => (asked.value = { what: "fork", run: story.run, task: story.tasks.find((one) => keyOf(one) === taskKey)! })}>
+          <button type="button" class="small" onClick={() => (asked.value = { what: "fork", run: story.run, task })}>
             Fork from here…
           </button>
         )}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from cnstra.devtools.watching import Lookout
+from cnstra.durable.commands import new_command
 from cnstra.inspection.reading import Reader
 from cnstra.inspection.redacting import Redaction
 from cnstra.inspection.views import Views
+from cnstra.persist.commands import CommandResult, NewCommand
 from cnstra.stores import MemoryStore
-from cnstra.testing.building import new_run, run_to_its_end
+from cnstra.testing.building import new_run, run_to_its_end, worker
 
 
 def _lookout(store: MemoryStore) -> Lookout:
@@ -91,3 +93,43 @@ async def test_a_run_that_slides_out_of_sight_is_not_gone() -> None:
         await run_to_its_end(store, f"later-{number}")
 
     assert {kind for kind, _ in await _seen(lookout)} == {"run"}
+
+
+async def test_commands_are_told_when_they_are_new_and_when_they_have_changed() -> None:
+    store = MemoryStore()
+    await store.add_worker(worker("worker"), 60)
+    await store.order(_retry("before"))
+    lookout = _lookout(store)
+    assert await _seen(lookout) == []
+
+    await store.order(_retry("after"))
+    assert await _seen(lookout) == [("command", "after")]
+    assert await _seen(lookout) == []
+    taken = await store.take_command("", "worker", kinds=["retry"], dead=())
+    assert taken is not None
+    assert await _seen(lookout) == [("command", "before")]
+    await store.end_command("", taken.number, taken.takes, CommandResult("refused", "no"))
+    assert await _seen(lookout) == [("command", "before")]
+    assert await _seen(lookout) == []
+
+
+async def test_many_commands_at_once_are_all_told_to_their_end() -> None:
+    store = MemoryStore()
+    await store.add_worker(worker("worker"), 60)
+    lookout = _lookout(store)
+    await lookout.look(())
+
+    keys = [f"key-{number}" for number in range(700)]
+    for key in keys:
+        await store.order(_retry(key))
+    assert await _seen(lookout) == [("command", key) for key in keys]
+
+    for _ in keys:
+        taken = await store.take_command("", "worker", kinds=["retry"], dead=())
+        assert taken is not None
+        await store.end_command("", taken.number, taken.takes, CommandResult("done", "yes"))
+    assert await _seen(lookout) == [("command", key) for key in keys]
+
+
+def _retry(key: str) -> NewCommand:
+    return new_command("", "retry", "a", key=key, actor="ann", arguments={})

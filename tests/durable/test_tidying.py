@@ -6,8 +6,10 @@ import pytest
 
 from cnstra import DurableRunner, StoreError
 from cnstra.durable import tidying
+from cnstra.durable.commands import new_command
 from cnstra.durable.retention import Retention
 from cnstra.durable.tidying import Tidying
+from cnstra.persist.commands import CommandResult
 from cnstra.persist.records import WorkerRecord
 from cnstra.stores import MemoryStore
 from tests.durable.graphs import line, pass_on
@@ -71,3 +73,27 @@ async def test_a_worker_that_is_long_gone_is_forgotten_when_another_one_opens() 
             await asyncio.sleep(0.001)
 
     assert {row.worker_id for row in rows} == {"late", runner.worker_id}
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+async def test_commands_that_ended_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch, *, keeps: bool) -> None:
+    monkeypatch.setattr(tidying, "_EVERY", 0.001)
+    now, store, rounds = 1_000.0, MemoryStore(clock=lambda: now), asyncio.Semaphore(0)
+    for key in ("ended", "waiting"):
+        await store.order(new_command("", "retry", "a", key=key, actor="ann", arguments={}))
+    await store.take_command("", "worker", kinds=["retry"], dead=())
+    await store.end_command("", 1, 1, CommandResult("done", "it was"))
+    now += tidying.COMMANDS_KEPT + 1.0
+
+    async def bury() -> None:
+        rounds.release()
+
+    retention = Retention(None)
+    chore = Tidying(store, "", retention=retention, bury=bury, random=Random(1), keeps_commands=keeps)
+    keeping = asyncio.ensure_future(chore.keep())
+    await rounds.acquire()
+    await rounds.acquire()
+    keeping.cancel()
+    await asyncio.wait([keeping])
+
+    assert [command.key for command in await store.commands("")] == (["waiting", "ended"] if keeps else ["waiting"])

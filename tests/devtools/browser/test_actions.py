@@ -68,6 +68,7 @@ def test_a_double_click_retries_once(page: Page, stage: Stage) -> None:
     expect(dialog.locator("[data-will-run]")).to_be_visible()
 
     dialog.get_by_role("button", name="Retry", exact=True).dblclick()
+    expect(dialog.locator("[data-command=done]")).to_be_visible()
     expect(page.locator(".run-head [data-status=completed]")).to_be_visible()
 
     assert _orders(page, stage) == [("retry", "done")]

@@ -1,8 +1,10 @@
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from cnstra.cli.ending import Exit
+from cnstra.cli.places import Place
 from tests.cli.invoking import document, invoke
 
 NEW = ("store", "migrate", "--store")
@@ -78,3 +80,15 @@ def test_what_is_no_address_is_told(url: str, code: Exit, problem: str) -> None:
 
     assert (done.exit_code, done.stdout) == (code, "")
     assert problem in done.stderr
+
+
+@pytest.mark.parametrize("scope", [None, "other"])
+def test_a_command_carries_out_nothing_that_others_have_ordered(tmp_path: Path, scope: str | None) -> None:
+    url = f"sqlite:///{tmp_path}/runs.db"
+    invoke(*NEW, url)
+
+    async def obeys() -> bool:
+        async with Place(url, None, scope, Path()).acting() as runner:
+            return runner.obeys
+
+    assert not asyncio.run(obeys())

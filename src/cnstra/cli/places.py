@@ -165,7 +165,14 @@ def names_store(place: Place) -> bool:
 
 def _observer_of(cns: CNS[None], registry: CNSPersistOptionsRegistry, place: Shown) -> DurableRunner:
     return DurableRunner(
-        cns, registry, place.store, scope=place.scope, max_active_runs=0, retention=None, handle_sigterm=False
+        cns,
+        registry,
+        place.store,
+        scope=place.scope,
+        max_active_runs=0,
+        retention=None,
+        handle_sigterm=False,
+        obeys=False,
     )
 
 

@@ -1,13 +1,11 @@
 /** What these DevTools are of, and what may be done with them. */
 
-import { computed, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import { ask } from "./client";
 import { listen } from "./feed";
 import type { CommandKind, Meta } from "./types";
 
 export const meta = signal<Meta | null>(null);
-/** Whether anything may be done at all. */
-export const canAct = computed(() => (meta.value?.actions.length ?? 0) > 0);
 
 export function may(kind: CommandKind): boolean {
   return meta.value?.actions.includes(kind) ?? false;

@@ -16,7 +16,7 @@ HandlerMode: TypeAlias = Literal["sync", "async", "thread"]
 
 
 def group_of(name: str) -> str | None:
-    """Return the group of a neuron of this name: ``billing`` of ``billing.charge`` or ``billing/charge``; else ``None``."""
+    """Return the group of a neuron: ``billing`` of ``billing.charge`` and ``billing/charge``, else ``None``."""
     last = max(name.rfind("."), name.rfind("/"))
     group, own = name[: max(last, 0)].rstrip("./"), name[last + 1 :]
     return group if group and own else None

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FrontierTask, Run, Task } from "../src/api/types";
 import { filterOf, filtersIn, matches, paramsOf, queryOf } from "../src/logic/filter";
-import { bytes, count, duration } from "../src/logic/format";
+import { bytes, count, duration, nameAndRest } from "../src/logic/format";
 import { ancestry, progressAt } from "../src/logic/progress";
 import { fingerprint, folded, groupsOf, neighbourhood, topologyOf } from "../src/logic/topology";
 
@@ -92,4 +92,13 @@ test("numbers read as people say them", () => {
   assert.deepEqual([0.00005, 0.0042, 0.25, 3.456, 59.97, 125, 3_725, 90_000].map(duration), ["50 µs", "4.2 ms", "250 ms", "3.46 s", "1 min", "2 min 5 s", "1 h 2 min", "1 d 1 h"]);
   assert.deepEqual([12, 2_048, 5_242_880].map(bytes), ["12 B", "2.0 KB", "5.0 MB"]);
   assert.equal(count(1234567), "1,234,567");
+});
+
+test("of a run that failed, what failed first is named", () => {
+  const error = (type_name: string, message: string) => nameAndRest({ type_name, message });
+
+  assert.deepEqual(error("StimulationFailed", "ValueError in neuron 'a': b\nc"), ["ValueError", "in neuron 'a': b\nc"]);
+  assert.deepEqual(error("StimulationFailed", "KeyError in a response listener"), ["KeyError", "in a response listener"]);
+  assert.deepEqual(error("StimulationFailed", "1 activation failed"), ["StimulationFailed", "1 activation failed"]);
+  assert.deepEqual(error("ValueError", "KeyError in neuron 'a'"), ["ValueError", "KeyError in neuron 'a'"]);
 });

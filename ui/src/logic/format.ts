@@ -67,3 +67,9 @@ export function count(value: number): string {
 export function counted(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
+
+/** The class of what failed, and the rest: of a run it is what failed first in it, which its message begins with. */
+export function nameAndRest(error: { type_name: string; message: string }): [string, string] {
+  const first = /^(\w[\w.<>]*) (in (?:neuron|a response listener).*)$/s.exec(error.message);
+  return error.type_name === "StimulationFailed" && first ? [first[1]!, first[2]!] : [error.type_name, error.message];
+}

@@ -6,10 +6,10 @@ import { ApiError, ask } from "../api/client";
 import { listen } from "../api/feed";
 import { useFetched } from "../api/fetched";
 import { may } from "../api/meta";
-import type { Collaterals, Graph, Health, Run, RunCounts, RunPage, RunStatus } from "../api/types";
+import type { BriefError, Collaterals, Graph, Health, Run, RunCounts, RunPage, RunStatus } from "../api/types";
 import { href } from "../logic/address";
 import { filterOf, filtersIn, matches, paramsOf, queryOf, STATUSES, type RunFilter } from "../logic/filter";
-import { count, counted, moment } from "../logic/format";
+import { count, counted, moment, nameAndRest } from "../logic/format";
 import { Icon } from "../parts/icons";
 import { adjust, go, place } from "../parts/place";
 import { Ago, Empty, Lasting, StatusPill, Trouble, Waiting } from "../parts/shown";
@@ -346,11 +346,7 @@ function RunRow({ run, selection }: { run: Run; selection: Selection | null }) {
         <a class="run-link mono" data-row href={href(["runs", run.ref])}>
           {run.stimulation_id}
         </a>
-        {run.error && (
-          <span class="row-error" title={`${run.error.type_name}: ${run.error.message}`}>
-            <b>{run.error.type_name}</b> {run.error.message}
-          </span>
-        )}
+        {run.error && <RowError error={run.error} />}
       </td>
       <td data-cell="entry">{run.entry.join(", ")}</td>
       <td data-cell="started">
@@ -369,5 +365,14 @@ function RunRow({ run, selection }: { run: Run; selection: Selection | null }) {
         {run.owner ?? "–"}
       </td>
     </tr>
+  );
+}
+
+function RowError({ error }: { error: BriefError }) {
+  const [name, rest] = nameAndRest(error);
+  return (
+    <span class="row-error" title={`${error.type_name}: ${error.message}`}>
+      <b>{name}</b> {rest}
+    </span>
   );
 }

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from cnstra import CNS, CNSPersistOptionsRegistry, DurableRunner, collateral, neuron
+from cnstra.durable.log_capture import CAPTURE
 from cnstra.durable.log_lines import LogLines, line_of
 from cnstra.errors import GraphError
 from cnstra.persist.ports import Store
@@ -31,10 +32,16 @@ def _level() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def factory() -> Iterator[Callable[..., logging.LogRecord]]:
-    """The record factory that is there without a runner, which each test leaves behind."""
-    before = logging.getLogRecordFactory()
-    yield before
-    assert logging.getLogRecordFactory() is before
+    """The record factory that is there without a runner, which each test leaves behind.
+
+    Runners that other tests have left open, as a crash does, are not known here.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CAPTURE, "_users", 0)
+        patch.setattr(CAPTURE, "_factory", None)
+        patch.setattr(logging, "_logRecordFactory", logging.LogRecord)
+        yield logging.LogRecord
+        assert logging.getLogRecordFactory() is logging.LogRecord
 
 
 def say(item: Item, ctx: Context) -> Item:

@@ -64,3 +64,26 @@ async def test_what_came_in_the_last_round_is_written_before_the_store_closes(tm
     await store.close()
 
     assert await admission
+
+
+def test_an_event_loop_that_stood_still_too_early_does_not_hold_up_the_next_one(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "runs.db")
+    loop = asyncio.new_event_loop()
+
+    async def admit_in_the_last_round() -> None:
+        await store.open()
+        store._prompt.write_alone(lambda connection: connection.in_transaction)
+        asyncio.get_running_loop().stop()
+
+    task = loop.create_task(admit_in_the_last_round())
+    loop.run_forever()
+    assert task.done()
+    loop.close()
+
+    async def admit() -> bool:
+        async with asyncio.timeout(60):
+            state = await store.admit(new_run("run-1"), "worker")
+        await store.close()
+        return state is not None
+
+    assert asyncio.run(admit())

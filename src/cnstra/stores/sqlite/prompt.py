@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar, cast, final
 
 from cnstra.errors import StoreError
@@ -34,6 +34,7 @@ class PromptWriter:
         self._thread = thread
         self._together = together
         self._pace = pace
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._coming: list[tuple[Callable[[sqlite3.Connection], object], asyncio.Future[object]]] = []
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> tuple[T] | None:
@@ -56,6 +57,8 @@ class PromptWriter:
         waiter does not undo the work.
         """
         loop = asyncio.get_running_loop()
+        if loop is not self._loop:  # one that has ended with something still to come does not come back to it
+            self._loop, self._coming = loop, []
         if not self._coming:
             loop.call_soon(self.begin)
         future: asyncio.Future[T] = loop.create_future()
@@ -65,7 +68,17 @@ class PromptWriter:
     def begin(self) -> None:
         """Begin with what has come so far; before the thread ends."""
         coming, self._coming = self._coming, []
-        done = self.write(coming[0][0]) if len(coming) == 1 else None
+        done: tuple[object] | None = None
+        try:
+            done = self.write(coming[0][0]) if len(coming) == 1 else None
+        finally:  # also if a signal's handler has raised something here
+            self._settle(coming, done)
+
+    def _settle(
+        self,
+        coming: Sequence[tuple[Callable[[sqlite3.Connection], object], asyncio.Future[object]]],
+        done: tuple[object] | None,
+    ) -> None:
         for work, future in coming:
             if done is None:
                 self._hand_over(work, future)

@@ -116,6 +116,21 @@ class Order(pydantic.BaseModel):
     _seen: int = pydantic.PrivateAttr(default=0)
 
 
+class Login(pydantic.BaseModel):
+    """Its serializer writes the secret, so that it can be read back."""
+
+    user: str
+    code: pydantic.SecretStr
+
+    @pydantic.field_serializer("code", when_used="json")
+    def reveal(self, code: pydantic.SecretStr) -> str:
+        return code.get_secret_value()
+
+
+class HiddenLogin(pydantic.BaseModel):
+    code: pydantic.SecretStr
+
+
 class SlottedThing:
     __slots__ = ("part",)
 

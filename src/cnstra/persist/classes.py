@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from functools import cached_property
 
-__all__ = ["attributes_of", "caches_of", "is_model", "slots_of"]
+__all__ = ["attributes_of", "caches_of", "is_model", "is_secret", "slots_of"]
 
 # A class on top of one of these has content that no field holds.
 _WITH_CONTENT = (BaseException, bytearray, bytes, dict, float, frozenset, int, list, set, str, tuple)
@@ -31,6 +31,11 @@ def attributes_of(kind: type) -> tuple[str, ...] | None:
 def is_model(kind: object) -> bool:
     """Tell whether *kind* is a pydantic model class, without importing pydantic."""
     return isinstance(kind, type) and hasattr(kind, "model_validate_json") and hasattr(kind, "model_dump")
+
+
+def is_secret(kind: object) -> bool:
+    """Tell whether *kind* hides a value as pydantic's ``SecretStr`` does, without importing pydantic."""
+    return isinstance(kind, type) and hasattr(kind, "get_secret_value")
 
 
 def slots_of(kind: type) -> set[str]:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, final
 import msgspec
 
 from cnstra.errors import PayloadError
-from cnstra.persist.classes import is_model
+from cnstra.persist.classes import is_model, is_secret
 from cnstra.persist.parts import first_difference, place_of, short, walk
 from cnstra.persist.reading import MAX_DEPTH, depth_of, first_dropped, parse
 from cnstra.persist.strictness import Strictness, is_lossy_float
@@ -19,6 +19,7 @@ __all__ = ["ValueCodec", "make_strictness"]
 _Failure = tuple[str, str]  # path and problem
 _SHALLOW = 2 * MAX_DEPTH  # a text of this length has no room for more levels
 _DROPPED = "this would be dropped unread: the declared type has no place for it; give a version and an upcast"
+_HIDDEN = "{} is written as asterisks: give its model a @field_serializer that writes what it hides"
 _LOSSY = "{!r} has no JSON form that every store keeps"
 
 
@@ -103,6 +104,8 @@ class ValueCodec:
         path, own, read = first_difference(value, self._decode(data), self._same)
         if is_lossy_float(own):
             return path, _LOSSY.format(own)
+        if is_secret(type(own)):
+            return path, _HIDDEN.format(_name(type(own)))
         before, after = f"{short(own)} ({_name(type(own))})", f"{short(read)} ({_name(type(read))})"
         if before == after:
             return path, f"{before} holds more than its declared fields, which would be lost"
@@ -125,12 +128,24 @@ def _to_plain(value: Any) -> Any:
 
 def _from_plain(declared: Any, data: Any) -> Any:
     if is_model(declared):
-        return declared.model_validate_json(_encode(data))  # as JSON: a strict model then takes text for a date
+        return _as_model(declared, data)
     if isinstance(declared, type) and issubclass(declared, PurePath) and isinstance(data, str):
         return declared(data)
     if declared is object:
         return data
     raise TypeError(f"{_name(declared)} has no JSON form")
+
+
+def _as_model(declared: Any, data: Any) -> Any:
+    try:
+        return declared.model_validate_json(_encode(data))  # as JSON: a strict model then takes text for a date
+    except ValueError as error:
+        if not hasattr(error, "errors"):
+            raise
+        # Its own text quotes what it was given, which may be a secret, and goes to logs and to whoever ordered a run.
+        first, *others = error.errors(include_url=False, include_context=False, include_input=False)
+        problem = ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+        raise ValueError(f"{problem} (and {len(others)} more)" if others else problem) from None
 
 
 _encode = msgspec.json.Encoder(enc_hook=_to_plain).encode

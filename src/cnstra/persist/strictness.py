@@ -17,7 +17,7 @@ from types import NoneType
 from typing import Any, TypeAlias, final
 from uuid import UUID
 
-from cnstra.persist.classes import attributes_of, caches_of, slots_of
+from cnstra.persist.classes import attributes_of, caches_of, is_secret, slots_of
 
 __all__ = ["Strictness", "is_lossy_float"]
 
@@ -97,6 +97,8 @@ class Strictness:
             return operator.is_
         if issubclass(kind, PurePath):
             return operator.eq
+        if is_secret(kind):
+            return lambda one, other: self.same(one.get_secret_value(), other.get_secret_value())
         if issubclass(kind, tuple) and hasattr(kind, "_fields"):
             return self._beside(kind, kind._fields, self._same_items)
         names = attributes_of(kind)

@@ -64,7 +64,7 @@ def test_whatever_is_asked_the_answer_is_as_described(address: Address, tmp_path
         "--url", f"{address}{PREFIX}", "--header", f"Authorization: Bearer {TOKEN}",
         "--include-method", "GET", "--include-method", "POST", "--exclude-path", "/events",
         "--phases", "coverage,fuzzing", "--max-examples", "5", "--generation-deterministic",
-        "--workers", "2", "--no-color",
+        "--workers", "1", "--no-color",  # Python 3.11 cannot parse source in two threads at once, as hypothesis does
     ]  # fmt: skip
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False)
 

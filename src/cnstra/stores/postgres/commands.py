@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
-from typing import Any, Final, NamedTuple, get_args
+from typing import Any, Final, NamedTuple
 
-from cnstra.persist.commands import CommandKind, CommandRecord, CommandResult, CommandStatus, NewCommand
+from cnstra.persist.commands import CommandKind, CommandRecord, CommandResult, NewCommand
+from cnstra.stores.command_rows import command_of
 from cnstra.stores.postgres.errors import BadRow
 from cnstra.stores.postgres.ownership import LIVING
 from cnstra.stores.postgres.rows import plain, unplain
@@ -30,8 +31,6 @@ __all__ = [
 
 _logger = logging.getLogger("cnstra.stores")
 
-_KINDS: Final[tuple[CommandKind, ...]] = get_args(CommandKind)
-_STATUSES: Final[tuple[CommandStatus, ...]] = get_args(CommandStatus)
 _LAST: Final = (1 << 63) - 1
 
 _COLUMNS: Final = (
@@ -182,32 +181,8 @@ def _asked(wanted: Wanted) -> dict[str, object]:
 
 
 def _record_of(row: Sequence[Any]) -> CommandRecord:
-    number, scope, key, kind, run_id, arguments, actor, seen, ordered_at, status, *rest = row
-    taken_by, takes, ended_at, outcome, made = rest
-    if kind not in _KINDS or status not in _STATUSES:
-        raise BadRow(f"the command {number} is {kind!r} and {status!r}, which this version does not know; delete it")
-    return CommandRecord(
-        number=number,
-        scope=scope,
-        key=unplain(key),
-        kind=kind,
-        stimulation_id=_text_of(run_id),
-        arguments=arguments,
-        actor=unplain(actor),
-        seen=_text_of(seen),
-        ordered_at=ordered_at,
-        status=status,
-        taken_by=taken_by,
-        takes=takes,
-        ended_at=ended_at,
-        outcome=_text_of(outcome),
-        made=_text_of(made),
-    )
+    return command_of(row, unplain, BadRow)
 
 
 def _text(text: str | None) -> str | None:
     return None if text is None else plain(text)
-
-
-def _text_of(text: str | None) -> str | None:
-    return None if text is None else unplain(text)

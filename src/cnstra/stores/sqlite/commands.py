@@ -8,9 +8,10 @@ import sqlite3
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any, Final, get_args, overload
+from typing import Any, Final
 
-from cnstra.persist.commands import CommandKind, CommandRecord, CommandResult, CommandStatus, NewCommand
+from cnstra.persist.commands import CommandKind, CommandRecord, CommandResult, NewCommand
+from cnstra.stores.command_rows import command_of
 from cnstra.stores.sqlite.changes import note_change
 from cnstra.stores.sqlite.errors import BadRow
 from cnstra.stores.sqlite.workers import living
@@ -23,8 +24,6 @@ _COLUMNS: Final = (
     "number, scope, key, kind, stimulation_id, arguments, actor, seen, ordered_at, status, taken_by, takes, ended_at, "
     "outcome, made"
 )
-_KINDS: Final[tuple[CommandKind, ...]] = get_args(CommandKind)
-_STATUSES: Final[tuple[CommandStatus, ...]] = get_args(CommandStatus)
 _LATEST: Final = (1 << 63) - 1
 
 # SQLite, left alone, would walk all commands rather than the few that are open.
@@ -148,30 +147,10 @@ def _load(connection: sqlite3.Connection, condition: str, values: Sequence[objec
 
 
 def _record_of(row: Sequence[Any]) -> CommandRecord:
-    number, scope, key, kind, run_id, arguments, actor, seen, ordered_at, status, *rest = row
-    taken_by, takes, ended_at, outcome, made = rest
-    if kind not in _KINDS or status not in _STATUSES:
-        raise BadRow(f"the command {number} is {kind!r} and {status!r}, which this version does not know; delete it")
     try:
-        return CommandRecord(
-            number=number,
-            scope=scope,
-            key=_text_of(key),
-            kind=kind,
-            stimulation_id=_text_of(run_id),
-            arguments=arguments,
-            actor=_text_of(actor),
-            seen=_text_of(seen),
-            ordered_at=ordered_at,
-            status=status,
-            taken_by=taken_by,
-            takes=takes,
-            ended_at=ended_at,
-            outcome=_text_of(outcome),
-            made=_text_of(made),
-        )
+        return command_of(row, _text_of, BadRow)
     except (ValueError, TypeError, RecursionError) as error:
-        raise BadRow(f"the command {number} cannot be read back ({error}); delete or repair it") from error
+        raise BadRow(f"the command {row[0]} cannot be read back ({error}); delete or repair it") from error
 
 
 def _text(text: str | None) -> str | None:
@@ -179,9 +158,5 @@ def _text(text: str | None) -> str | None:
     return None if text is None else json.dumps(text)
 
 
-@overload
-def _text_of(text: str) -> str: ...
-@overload
-def _text_of(text: str | None) -> str | None: ...
-def _text_of(text: str | None) -> str | None:
-    return None if text is None else str(json.loads(text))
+def _text_of(text: str) -> str:
+    return str(json.loads(text))

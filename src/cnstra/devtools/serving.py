@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 import sys
 import threading
@@ -16,15 +15,12 @@ from typing import Final, Self, Unpack, final
 import uvicorn
 
 from cnstra.devtools.app import DevTools, Options, make
-from cnstra.errors import GraphError
-from cnstra.inspection.doors import is_loopback
+from cnstra.inspection.serving import SERVER_OPTIONS, listen, require_token, told_to_stop
 from cnstra.inspection.sources import Source, Subject
 
 __all__ = ["DEFAULT_PORT", "Address", "run", "serve"]
 
 DEFAULT_PORT: Final = 8181
-_GRACE: Final = 1
-"""Seconds that a request gets to end when the server stops."""
 _JOIN: Final = 10.0
 
 
@@ -86,7 +82,7 @@ def serve(
         OSError: If the port is taken.
     """
     tools, listening, address = _prepared(source, host, port, options)
-    server = _Server(_config(tools), tools)
+    server = _Server(uvicorn.Config(tools, **SERVER_OPTIONS), tools)
     thread = threading.Thread(target=server.run, args=([listening],), name="cnstra devtools", daemon=True)
     thread.start()
     try:
@@ -114,21 +110,8 @@ def run(source: Source, *, host: str = "127.0.0.1", port: int = DEFAULT_PORT, **
     """
     tools, listening, address = _prepared(source, host, port, options)
     _announce(address)
-    with _told_to_stop(), suppress(KeyboardInterrupt):  # the server has stopped in good order by then
-        _Server(_config(tools), tools).run([listening])
-
-
-@contextmanager
-def _told_to_stop() -> Iterator[None]:
-    """Have SIGTERM do what SIGINT does: the server raises both once more when it has stopped."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with told_to_stop(), suppress(KeyboardInterrupt):  # the server has stopped in good order by then
+        _Server(uvicorn.Config(tools, **SERVER_OPTIONS), tools).run([listening])
 
 
 @final
@@ -168,29 +151,12 @@ class _Server(uvicorn.Server):
 
 
 def _prepared(source: Source, host: str, port: int, options: Options) -> tuple[DevTools, socket.socket, Address]:
-    if not is_loopback(host) and options.get("token") is None:
-        raise GraphError(f"{host} can be reached by others: give a token, and hosts=(...) with the names that they use")
+    require_token(host, options.get("token"))
     subject = Subject(source, options.get("cns"), options.get("registry"), options.get("scope"))
     reader, servant = subject.reader_for_a_thread(), subject.servant_for_a_thread()
     tools = make(subject, reader, servant, {**options, "hosts": (*options.get("hosts", ()), host)})
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.create_server((host, port), family=family)
-    # Connections inherit it; asyncio sees to it for its own sockets alone. Else an answer in two parts takes 40 ms.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listening = listen(host, port)
     return tools, listening, Address.of(tools, host, listening.getsockname()[1])
-
-
-def _config(tools: DevTools) -> uvicorn.Config:
-    return uvicorn.Config(
-        tools,
-        lifespan="on",
-        ws="none",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_GRACE,
-    )
 
 
 def _announce(address: Address) -> None:

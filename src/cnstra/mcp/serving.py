@@ -19,10 +19,10 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cnstra.durable import DurableRunner
-from cnstra.errors import GraphError
-from cnstra.inspection.doors import Door, is_loopback
+from cnstra.inspection.doors import Door
 from cnstra.inspection.encoding import json_bytes
 from cnstra.inspection.keys import Keys
+from cnstra.inspection.serving import SERVER_OPTIONS, listen, require_token, told_to_stop
 from cnstra.mcp.server import Options, mcp_server
 from cnstra.persist.ports import Store
 
@@ -31,8 +31,6 @@ __all__ = ["DEFAULT_PORT", "http_app", "run_http", "run_stdio"]
 DEFAULT_PORT: Final = 8182
 _PATH: Final = "/mcp"
 _PART: Final = 64 * 1024
-_GRACE: Final = 1
-"""Seconds that a request gets to end when the server stops."""
 _CHALLENGE: Final = 'Bearer realm="cnstra mcp"'
 
 
@@ -76,15 +74,13 @@ def run_http(
         StoreError: As `mcp_server` does.
         OSError: If the port is taken.
     """
-    if not is_loopback(host) and token is None:
-        raise GraphError(f"{host} can be reached by others: give a token, and hosts=(...) with the names that they use")
+    require_token(host, token)
     keys = Keys(token)
     app = http_app(mcp_server(source, **options), keys, hosts=(*hosts, host))
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.create_server((host, port), family=family)
+    listening = listen(host, port)
     _announce(host, listening.getsockname()[1], None if token is not None else keys.token)
-    with _told_to_stop(), suppress(KeyboardInterrupt):
-        uvicorn.Server(_config(app)).run([listening])
+    with told_to_stop(), suppress(KeyboardInterrupt):
+        uvicorn.Server(uvicorn.Config(app, **SERVER_OPTIONS)).run([listening])
 
 
 def http_app(
@@ -176,32 +172,6 @@ def _on_signals(act: Callable[[], None]) -> Iterator[None]:
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
-
-
-@contextmanager
-def _told_to_stop() -> Iterator[None]:
-    """Have SIGTERM do what SIGINT does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _config(app: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        lifespan="on",
-        ws="none",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_GRACE,
-    )
 
 
 def _announce(host: str, port: int, made: str | None) -> None:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from cnstra.persist.commands import CommandResult, NewCommand
 from cnstra.persist.records import RunFilter
 from cnstra.stores import MemoryStore
 from cnstra.testing.building import FAILED, FINAL, admitted, failure, hop, new_run, run_to_its_end, worker
@@ -110,3 +111,16 @@ async def test_what_it_holds_outlives_a_close() -> None:
     await store.close()
 
     assert await ids(store) == ["run"]
+
+
+async def test_a_command_that_ended_when_the_clock_began_is_purged() -> None:
+    now = [0.0]
+    store = MemoryStore(clock=lambda: now[0])
+    await store.order(NewCommand("", "key", "retry", "run", b"{}", "ann"))
+    taken = await store.take_command("", "worker", kinds=["retry"], dead=())
+    assert taken is not None
+    await store.end_command("", taken.number, taken.takes, CommandResult("done", "it waits"))
+
+    now[0] = 100.0
+
+    assert await store.purge_commands("", older_than=60) == 1

@@ -88,9 +88,8 @@ class CommandBook:
 
     def purge(self, scope: str, cutoff: float, limit: int) -> int:
         """Forget commands that ended before *cutoff*; return how many."""
-        doomed = [row for row in self._rows.values() if row.scope == scope and (row.ended_at or cutoff) < cutoff][
-            : max(limit, 0)
-        ]
+        ended = [row for row in self._rows.values() if row.ended_at is not None and row.ended_at < cutoff]
+        doomed = [row for row in ended if row.scope == scope][: max(limit, 0)]
         for row in doomed:
             self._forget(row)
         return len(doomed)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Final, assert_never, cast, final
 
 from cnstra.errors import CNSError
@@ -44,7 +43,7 @@ class Answers:
         """Return the result of the task, or raise what makes Celery do what is to be done."""
         match outcome:
             case Done():
-                return asdict(outcome)
+                return {"attempt_number": outcome.attempt_number, "repeated": outcome.repeated}
             case Retry(after=0):
                 raise Reject(outcome.reason, requeue=True)
             case Retry():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 if TYPE_CHECKING:
     from cnstra.workers.deliveries import Delivery, Outcome
@@ -25,7 +25,7 @@ class Intake:
         self._handler = handler
         self._opened = opened
         self._stopped = asyncio.Event()
-        self._in_hand: set[asyncio.Task[Outcome]] = set()
+        self._in_hand: set[asyncio.Task[Any]] = set()
 
     async def run(self) -> None:
         """Let jobs in until `stop` is called: the runner is open."""
@@ -42,8 +42,11 @@ class Intake:
             await asyncio.wait(self._in_hand)
 
     async def handle(self, delivery: Delivery) -> Outcome:
-        """Run a job; cancelling this gives it back."""
-        task = asyncio.create_task(self._handler.handle(delivery), name=f"cnstra-job-{delivery.job_id}")
+        """Run a job, in a task of its own; cancelling that gives it back."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - for the type checker
         self._in_hand.add(task)
-        task.add_done_callback(self._in_hand.discard)
-        return await task
+        try:
+            return await self._handler.handle(delivery)
+        finally:
+            self._in_hand.discard(task)

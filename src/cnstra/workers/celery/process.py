@@ -6,13 +6,13 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
 from cnstra.workers.celery.client import SoftTimeLimitExceeded
 from cnstra.workers.celery.intake import Intake
+from cnstra.workers.celery.turns import Turn
 from cnstra.workers.deliveries import Outcome, Retry
 from cnstra.workers.judging import GIVEN_BACK, text_of
 from cnstra.workers.loop_watch import LoopWatch
@@ -67,7 +67,7 @@ class ProcessWorker:
         self._problem: BaseException | None = None
         self._lock = threading.Lock()
         self._is_closed = False
-        self._in_hand: set[Future[Outcome]] = set()
+        self._in_hand: set[Turn] = set()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cnstra-celery", daemon=True)
 
@@ -83,18 +83,18 @@ class ProcessWorker:
         Whatever interrupts the calling thread meanwhile gives the job back: a soft time limit ends its turn, and what
         ends the process gives back everything that is under way here.
         """
+        turn = Turn(delivery, self._handle)
         with self._lock:
             if self._is_closed:
                 return GIVEN_BACK
-            future = asyncio.run_coroutine_threadsafe(self._handle(delivery), self._loop)
-            self._in_hand.add(future)
-        future.add_done_callback(self._in_hand.discard)
+            self._in_hand.add(turn)
+            self._loop.call_soon_threadsafe(turn.begin, self._in_hand.discard)
         try:
-            return future.result()
-        except CancelledError:
+            return turn.wait()
+        except asyncio.CancelledError:
             return GIVEN_BACK
         except SoftTimeLimitExceeded as error:
-            future.cancel()
+            self._loop.call_soon_threadsafe(turn.cancel)
             return Retry(0.0, "its soft time limit has passed; the run was given back", error=error)
         except Exception as error:
             logger.exception("job %s could not be handled", delivery.job_id)
@@ -170,12 +170,13 @@ class ProcessWorker:
 
     async def _handle(self, delivery: Delivery) -> Outcome:
         """Run a job as soon as the runner is open."""
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await self._opened.wait()
-        except TimeoutError:
-            why = "it takes long" if self._problem is None else text_of(self._problem)
-            return Retry(_LONGEST_PAUSE, f"the runner cannot be opened: {why}", error=self._problem)
+        if not self._opened.is_set():
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await self._opened.wait()
+            except TimeoutError:
+                why = "it takes long" if self._problem is None else text_of(self._problem)
+                return Retry(_LONGEST_PAUSE, f"the runner cannot be opened: {why}", error=self._problem)
         if self._intake is None or self._signals.requested:
             return GIVEN_BACK
         return await self._intake.handle(delivery)

@@ -40,27 +40,29 @@ async def fill(url: str, queue: str, jobs: Sequence[StimulationJob]) -> None:
 
 def work_bare(url: str, queue: str, tally: Path, pool: Sequence[str] = PREFORK) -> None:
     """Run a worker of Celery with a task of its own."""
-    app, count = _app(url), counting(tally)
+    app, count = make_app(url), counting(tally)
 
     def handle(job: str) -> None:
         count(Item(json.loads(job)["payload"]["n"]))
 
     app.task(handle, name=TASK_NAME, acks_late=True, reject_on_worker_lost=True)
-    _work(app, queue, pool)
+    run_worker(app, queue, pool)
 
 
 def work(url: str, queue: str, store: str | None, tally: Path, pool: Sequence[str] = PREFORK) -> None:
     """Run a worker of Celery with ours; without a store on disk, runs are kept in memory."""
-    app = _app(url)
+    app = make_app(url)
     make_durable(app, lambda: make_runner(tally, store or "memory://"))
-    _work(app, queue, pool)
+    run_worker(app, queue, pool)
 
 
-def _app(url: str) -> Celery:
+def make_app(url: str) -> Celery:
+    """Return an app without tasks."""
     app = Celery(broker=url)
     app.conf.update(broker_connection_retry_on_startup=True, worker_hijack_root_logger=False)
     return app
 
 
-def _work(app: Celery, queue: str, pool: Sequence[str]) -> None:
+def run_worker(app: Celery, queue: str, pool: Sequence[str]) -> None:
+    """Run a worker of *app*, until a signal."""
     app.worker_main(["worker", f"--queues={queue}", *pool, "--loglevel=ERROR", "--without-gossip"])

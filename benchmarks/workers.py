@@ -34,7 +34,9 @@ from worker_jobs import jobs
 ROUNDS: Final = 7
 JOBS: Final = 2_000
 QUICK_JOBS: Final = 600
-BROKERS: Final = ("bullmq", "procrastinate", "celery", "celery_threads", "rabbitmq", "nats")
+BROKERS: Final = ("bullmq", "procrastinate", "celery", "celery_by_hand", "celery_threads", "rabbitmq", "nats")
+FLOORS: Final = {"celery_by_hand"}
+"""They have nothing of ours, and no limit: they show what is left to be gained."""
 BARE: Final = "bare"
 NO_STORE: Final = "no store"
 LIMITS: Final[Mapping[str, Limit]] = {NO_STORE: Limit(1.5), "SQLite": Limit(3), "Postgres": Limit(3)}
@@ -82,11 +84,12 @@ def _add(
             backend = stores[store]
             if backend is not None or store == NO_STORE:
                 crew = hire(module, broker, url)
-                measure = partial(_measure, crew=crew, backend=backend, rounds=options.rounds, limit=LIMITS[store])
+                limit = None if module in FLOORS else LIMITS[store]
+                measure = partial(_measure, crew=crew, backend=backend, rounds=options.rounds, limit=limit)
                 table.add(row, measure)
 
 
-def _measure(workload: str, crew: Crew, backend: backends.Backend | None, rounds: int, limit: Limit) -> Row:
+def _measure(workload: str, crew: Crew, backend: backends.Backend | None, rounds: int, limit: Limit | None) -> Row:
     pair: Pair = compare(crew.bare, partial(crew.ours, backend), rounds)
     return row_of(workload, pair, "s", limit)
 

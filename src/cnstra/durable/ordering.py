@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, final
 
 from cnstra.durable.arguments import whole
-from cnstra.durable.commands import CommandInfo, command_info, new_command
+from cnstra.durable.commands import CommandInfo, command_info, derived_id, new_command
 from cnstra.durable.identity import new_stimulation_id
 from cnstra.durable.obeying import Obedience
 from cnstra.durable.performing import ANYWHERE, WITH_GRAPH, PerformedRuns
-from cnstra.persist.commands import CommandKind
+from cnstra.errors import CNSError, StoreError
+from cnstra.persist.commands import CommandKind, CommandResult
 
-__all__ = ["CommandedRuns"]
+__all__ = ["CommandedRuns", "Deed"]
+
+
+@final
+@dataclass(slots=True)
+class Deed:
+    """What somebody does while the trail knows of it.
+
+    Attributes:
+        new_id: The id of the run that it makes, if it makes one and none is wanted: whoever does it again, after a
+            crash, takes the same one.
+        outcome: What was done, in a sentence: to be set.
+        made: The id of the run that came of it: to be set, if there is one.
+    """
+
+    new_id: str
+    outcome: str = "it was done"
+    made: str | None = None
 
 
 class CommandedRuns(PerformedRuns):
@@ -69,6 +89,49 @@ class CommandedRuns(PerformedRuns):
         record = await self.store.order(new)
         self._worker.poke()
         return command_info(record)
+
+    @asynccontextmanager
+    async def carrying_out(
+        self, kind: CommandKind, stimulation_id: str, *, actor: str, **arguments: Any
+    ) -> AsyncIterator[Deed]:
+        """Do by hand what `order` would leave to a worker, and have it in the trail as well.
+
+        ```python
+        async with runner.carrying_out("retry", run_id, actor="ann, on call") as deed:
+            await runner.requeue(run_id)
+            deed.outcome = "the run waits for a worker"
+        ```
+
+        It is stored before it is done. If this process dies meanwhile, a worker does it once more, as it does with
+        commands of workers that have died; a `StoreError` leaves it to a worker, too. With any other error of ours it
+        is ``refused``, with the text of the error.
+
+        Args:
+            kind: What is done; not ``stimulate``.
+            stimulation_id: To which run.
+            actor: Who does it.
+            arguments: As for `order`.
+
+        Raises:
+            GraphError: If something of it makes no sense.
+            StoreError: If it could not be stored.
+        """
+        self._worker.require_lease()
+        new = new_command(self.scope, kind, stimulation_id, key=new_stimulation_id(), actor=actor, arguments=arguments)
+        record = await self.store.order(replace(new, taken_by=self._worker.worker_id))
+        deed = Deed(derived_id(record))
+        try:
+            yield deed
+        except StoreError:  # nobody knows whether it was done
+            raise
+        except CNSError as error:
+            await self._end_deed(record.number, CommandResult("refused", str(error)))
+            raise
+        else:
+            await self._end_deed(record.number, CommandResult("done", deed.outcome, deed.made))
+
+    async def _end_deed(self, number: int, result: CommandResult) -> None:
+        await self.store.end_command(self.scope, number, 1, result)
 
     async def command(self, key: str) -> CommandInfo | None:
         """Return the command of this key, or ``None``."""

@@ -24,6 +24,8 @@ class NewCommand:
         arguments: JSON, UTF-8: an object; what it has depends on the kind.
         actor: Who ordered it, as the face that took the order knows them.
         seen: The version of the run that the actor saw; ``None`` if that is not to matter.
+        taken_by: The worker that stores it to carry it out itself, as if it had taken it at once; ``None`` leaves it to
+            whoever takes it.
     """
 
     scope: str
@@ -33,6 +35,17 @@ class NewCommand:
     arguments: bytes
     actor: str
     seen: str | None = None
+    taken_by: str | None = None
+
+    @property
+    def status(self) -> CommandStatus:
+        """How far it is once it is stored."""
+        return "waiting" if self.taken_by is None else "taken"
+
+    @property
+    def takes(self) -> int:
+        """How often it was taken once it is stored."""
+        return 0 if self.taken_by is None else 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,7 +246,8 @@ class Store(Protocol):
     async def order(self, command: NewCommand) -> CommandRecord:
         """Store a command for whoever takes it, and have `changed` tell; return it.
 
-        If the scope has a command of this key already, nothing is stored, and that one is returned as it is.
+        If the scope has a command of this key already, nothing is stored, and that one is returned as it is. One that
+        is `NewCommand.taken_by` a worker is free for others once that lives no more.
         """
         ...
 

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from cnstra.durable import RunInfo
+from cnstra.durable import CommandInfo, RunInfo
 from tests.cli.runs.shop import runner_of
 
 
@@ -21,3 +21,13 @@ def status_of(file: Path, stimulation_id: str) -> str | None:
     """Return where a run stands; ``None`` if it is not stored."""
     info = info_of(file, stimulation_id)
     return None if info is None else info.status
+
+
+def trail_of(file: Path) -> list[CommandInfo]:
+    """Return what was done to runs by hand, the latest last."""
+
+    async def ask() -> list[CommandInfo]:
+        async with runner_of(file).observer() as runner:
+            return list(reversed(await runner.commands()))
+
+    return asyncio.run(ask())

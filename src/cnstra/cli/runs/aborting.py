@@ -10,9 +10,9 @@ import typer
 
 from cnstra.cli.ending import Exit
 from cnstra.cli.places import DirOption, JsonOption, Place, RunnerOption, ScopeOption, StoreOption
-from cnstra.cli.runs.performing import each, perform, tell
+from cnstra.cli.runs.performing import each, on_record, perform, tell
 from cnstra.durable import DurableRunner
-from cnstra.errors import RunNotReady
+from cnstra.errors import RunNotFound, RunNotReady
 
 __all__ = ["command"]
 
@@ -50,10 +50,15 @@ async def _abort(place: Place, stimulation_ids: list[str], reason: str, wait: fl
 
 
 async def _stop(runner: DurableRunner, stimulation_id: str, reason: str, wait: float) -> None:
-    before = await runner.get(stimulation_id)
-    if before is not None and before.status not in {"pending", "running"}:
-        raise RunNotReady(stimulation_id, before.status, "it is over, there is nothing to abort")
-    await runner.store.request_abort(runner.scope, stimulation_id, reason)  # it stays, however short the wait is
+    async with on_record(runner, "abort", stimulation_id, reason=reason) as deed:
+        before = await runner.get(stimulation_id)
+        if before is None:
+            raise RunNotFound(stimulation_id)
+        if before.status not in {"pending", "running"}:
+            raise RunNotReady(stimulation_id, before.status, "it is over, there is nothing to abort")
+        await runner.store.request_abort(runner.scope, stimulation_id, reason)  # it stays, however short the wait is
+        asked = f"worker {before.owner}" if before.owner else "whoever takes it"
+        deed.outcome = f"{asked} is asked to stop the run"
     try:
         async with asyncio.timeout(wait):
             await runner.abort(stimulation_id, reason)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
+import msgspec
 import typer
 
 from cnstra.cli import payloads
@@ -13,7 +14,7 @@ from cnstra.cli.documents import ActionName, Outcome
 from cnstra.cli.ending import CommandError, Exit
 from cnstra.cli.places import DirOption, JsonOption, Place, RunnerOption, ScopeOption, StoreOption
 from cnstra.cli.runs.here import HereOption, to_its_end
-from cnstra.cli.runs.performing import perform, tell
+from cnstra.cli.runs.performing import on_record, perform, tell
 from cnstra.durable import DurableRun, DurableRunner
 
 __all__ = ["clone", "fork"]
@@ -21,6 +22,7 @@ __all__ = ["clone", "fork"]
 IdArgument: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="The run that it is made of.")]
 NewIdOption: TypeAlias = Annotated[str | None, typer.Option("--id", help="The id of the new run; made unless given.")]
 Making: TypeAlias = Callable[[DurableRunner], Awaitable[DurableRun]]
+_OUTCOMES: Final = {False: "the new run waits for a worker", True: "the new run is one of the command line's process"}
 
 
 def clone(
@@ -40,7 +42,10 @@ def clone(
     """
 
     async def make(on: DurableRunner) -> DurableRun:
-        return await on.clone(stimulation_id, new_id=new_id, enqueue=not here)
+        async with on_record(on, "clone", stimulation_id, **_given(new_id=new_id)) as deed:
+            run = await on.clone(stimulation_id, new_id=new_id or deed.new_id, enqueue=not here)
+            deed.outcome, deed.made = _OUTCOMES[here], run.stimulation_id
+        return run
 
     perform(_copy("clone", Place(store, runner, scope, directory), stimulation_id, make, here=here, as_json=as_json))
 
@@ -69,8 +74,13 @@ def fork(
     """
 
     async def make(on: DurableRunner) -> DurableRun:
-        given = {} if payload is None else {"payload": await _decoded(on, stimulation_id, task, payload)}
-        return await on.fork(stimulation_id, task, new_id=new_id, enqueue=not here, **given)
+        text = None if payload is None else payloads.read(payload)
+        given = {} if text is None else {"payload": await _decoded(on, stimulation_id, task, text)}
+        told = _given(new_id=new_id, payload=None if text is None else msgspec.Raw(text))
+        async with on_record(on, "fork", stimulation_id, from_task=task, **told) as deed:
+            run = await on.fork(stimulation_id, task, new_id=new_id or deed.new_id, enqueue=not here, **given)
+            deed.outcome, deed.made = _OUTCOMES[here], run.stimulation_id
+        return run
 
     perform(_copy("fork", Place(store, runner, scope, directory), stimulation_id, make, here=here, as_json=as_json))
 
@@ -88,9 +98,13 @@ async def _copy(
     return code if has_completed else Exit.NO
 
 
-async def _decoded(runner: DurableRunner, stimulation_id: str, ordinal: int, payload: str) -> Any:
+def _given(**arguments: Any) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+async def _decoded(runner: DurableRunner, stimulation_id: str, ordinal: int, text: bytes) -> Any:
     tasks = [one for one in await runner.tasks(stimulation_id) if one.ordinal == ordinal]
     if not tasks:
         raise CommandError(f"no task {ordinal} has settled in run {stimulation_id!r}; see cnstra runs show", Exit.NO)
     collateral = runner.registry.require_collateral(tasks[-1].collateral_name)
-    return payloads.decode(runner.registry, collateral, payloads.read(payload))
+    return payloads.decode(runner.registry, collateral, text)

@@ -11,7 +11,7 @@ from cnstra.cli.asking import confirm
 from cnstra.cli.documents import Purged
 from cnstra.cli.ending import Exit
 from cnstra.cli.places import DirOption, JsonOption, Place, RunnerOption, ScopeOption, StoreOption
-from cnstra.cli.runs.performing import each, perform, tell
+from cnstra.cli.runs.performing import each, on_record, perform, tell
 from cnstra.cli.runs.statuses import FinalStatus
 from cnstra.cli.shown import print_json, print_line, safe
 from cnstra.cli.times import duration
@@ -63,7 +63,13 @@ async def _delete(place: Place, stimulation_ids: list[str], *, yes: bool, as_jso
     named = ", ".join(map(safe, stimulation_ids))
     confirm(f"Delete {named}, and everything that is stored of it?", yes=yes)
     async with place.acting() as runner:
-        outcomes = await each(runner, stimulation_ids, runner.delete)
+
+        async def drop(stimulation_id: str) -> None:
+            async with on_record(runner, "delete", stimulation_id) as deed:
+                await runner.delete(stimulation_id)
+                deed.outcome = "the run was deleted"
+
+        outcomes = await each(runner, stimulation_ids, drop)
     return tell("delete", outcomes, "is deleted", as_json=as_json)
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 from cnstra.cli.documents import Action, ActionName, Outcome
 from cnstra.cli.ending import CommandError, Exit, run
 from cnstra.cli.shown import print_json, print_line, safe
 from cnstra.durable import DurableRunner
+from cnstra.durable.ordering import Deed
 from cnstra.errors import RunExists, RunNotFound, RunNotReady
+from cnstra.persist.commands import CommandKind
 
-__all__ = ["REFUSALS", "each", "perform", "tell"]
+__all__ = ["REFUSALS", "each", "on_record", "perform", "tell"]
 
 REFUSALS: Final = (RunExists, RunNotFound, RunNotReady)
 """What is no fault of the call or of the store: the answer is no."""
@@ -35,6 +39,20 @@ async def _answer(work: Coroutine[Any, Any, Exit]) -> Exit:
         raise CommandError(f"{error}; `cnstra runs list` shows what is", Exit.NO) from error
     except REFUSALS as error:
         raise CommandError(str(error), Exit.NO) from error
+
+
+def on_record(
+    runner: DurableRunner, kind: CommandKind, stimulation_id: str, **arguments: Any
+) -> AbstractAsyncContextManager[Deed]:
+    """Have the trail of the store tell of what is done inside, and of whoever does it; see `carrying_out`."""
+    return runner.carrying_out(kind, stimulation_id, actor=_actor(), **arguments)
+
+
+def _actor() -> str:
+    try:
+        return f"{getpass.getuser()}, on the command line"
+    except (KeyError, OSError):  # a container may have no name for its user
+        return "command line"
 
 
 async def each(

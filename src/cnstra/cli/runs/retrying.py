@@ -10,7 +10,7 @@ import typer
 from cnstra.cli.ending import Exit
 from cnstra.cli.places import DirOption, JsonOption, Place, RunnerOption, ScopeOption, StoreOption
 from cnstra.cli.runs.here import HereOption, to_its_end
-from cnstra.cli.runs.performing import each, perform, tell
+from cnstra.cli.runs.performing import each, on_record, perform, tell
 
 __all__ = ["command"]
 
@@ -37,7 +37,13 @@ def command(
 
 async def _requeue(place: Place, stimulation_ids: list[str], *, as_json: bool) -> Exit:
     async with place.acting() as runner:
-        outcomes = await each(runner, stimulation_ids, runner.requeue)
+
+        async def requeue(stimulation_id: str) -> None:
+            async with on_record(runner, "retry", stimulation_id) as deed:
+                await runner.requeue(stimulation_id)
+                deed.outcome = "the run waits for a worker, which goes on where it stopped"
+
+        outcomes = await each(runner, stimulation_ids, requeue)
     return tell("retry", outcomes, "waits for a worker", as_json=as_json)
 
 
@@ -46,7 +52,10 @@ async def _run_here(place: Place, stimulation_ids: list[str], *, as_json: bool) 
     async with place.acting_with_graph() as runner:
 
         async def retry(stimulation_id: str) -> None:
-            completed.append(await to_its_end(await runner.retry(stimulation_id)))
+            async with on_record(runner, "retry", stimulation_id) as deed:
+                run = await runner.retry(stimulation_id)
+                deed.outcome = "the run goes on in the process of the command line"
+            completed.append(await to_its_end(run))
 
         outcomes = await each(runner, stimulation_ids, retry)
     code = tell("retry", outcomes, "was retried", as_json=as_json)

@@ -43,6 +43,9 @@ class CommandBook:
             actor=new.actor,
             seen=new.seen,
             ordered_at=now,
+            status=new.status,
+            taken_by=new.taken_by,
+            takes=new.takes,
         )
         self._rows[row.number] = row
         self._numbers[row.scope, row.key] = row.number

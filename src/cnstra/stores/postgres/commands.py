@@ -40,8 +40,10 @@ _COLUMNS: Final = (
 # A command that is there is written as it is, since that returns it, whatever happens at the same time. One that
 # is new has no "xmax".
 _ORDER: Final = f"""
-    INSERT INTO cnstra.commands (scope, key, kind, ordered_at, stimulation_id, actor, seen, arguments)
-    VALUES (%(scope)s, %(key)s, %(kind)s, cnstra.now, %(run_id)s, %(actor)s, %(seen)s, %(arguments)s)
+    INSERT INTO cnstra.commands (scope, key, kind, status, taken_by, takes, ordered_at, stimulation_id, actor, seen,
+        arguments)
+    VALUES (%(scope)s, %(key)s, %(kind)s, %(status)s, %(taken_by)s, %(takes)s, cnstra.now, %(run_id)s, %(actor)s,
+        %(seen)s, %(arguments)s)
     ON CONFLICT (scope, key) DO UPDATE SET key = excluded.key RETURNING {_COLUMNS}, xmax = 0
 """
 _FIND: Final = f"SELECT {_COLUMNS} FROM cnstra.commands WHERE scope = %s AND key = %s"
@@ -107,6 +109,9 @@ async def order(session: Session, command: NewCommand) -> CommandRecord:
         "scope": command.scope,
         "key": plain(command.key),
         "kind": command.kind,
+        "status": command.status,
+        "taken_by": command.taken_by,
+        "takes": command.takes,
         "run_id": _text(command.stimulation_id),
         "actor": plain(command.actor),
         "seen": _text(command.seen),

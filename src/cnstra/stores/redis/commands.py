@@ -42,9 +42,16 @@ _logger = logging.getLogger("cnstra.stores")
 
 async def order(link: Link, space: Keyspace, new: NewCommand) -> CommandRecord:
     """Store a command, unless there is one of its key; return it."""
-    given = {"kind": new.kind, "run": new.stimulation_id, "actor": new.actor, "seen": new.seen}
+    given = {
+        "kind": new.kind,
+        "run": new.stimulation_id,
+        "actor": new.actor,
+        "seen": new.seen,
+        "status": new.status,
+        "taken_by": new.taken_by,
+    }
     with link.explaining():
-        arguments = [*space.telling, to_bytes(new.key), b"arguments", new.arguments]
+        arguments = [*space.telling, to_bytes(new.key), b"arguments", new.arguments, b"takes", b"%d" % new.takes]
         for name, value in given.items():
             if value is not None:
                 arguments += (name.encode(), to_bytes(value))

@@ -48,9 +48,19 @@ def order(connection: sqlite3.Connection, command: NewCommand) -> tuple[CommandR
     now = time.time()
     given = (command.stimulation_id, command.actor, command.seen)
     number = connection.execute(
-        "INSERT INTO cnstra_commands (scope, key, kind, ordered_at, stimulation_id, actor, seen, arguments) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (command.scope, _text(command.key), command.kind, now, *map(_text, given), command.arguments),
+        "INSERT INTO cnstra_commands (scope, key, kind, status, taken_by, takes, ordered_at, stimulation_id, actor, "
+        "seen, arguments) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            command.scope,
+            _text(command.key),
+            command.kind,
+            command.status,
+            command.taken_by,
+            command.takes,
+            now,
+            *map(_text, given),
+            command.arguments,
+        ),
     ).lastrowid
     note_change(connection)
     row = CommandRecord(
@@ -63,6 +73,9 @@ def order(connection: sqlite3.Connection, command: NewCommand) -> tuple[CommandR
         actor=command.actor,
         seen=command.seen,
         ordered_at=now,
+        status=command.status,
+        taken_by=command.taken_by,
+        takes=command.takes,
     )
     return row, True
 

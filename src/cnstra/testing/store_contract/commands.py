@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any, Final
 
 from cnstra.persist.commands import CommandKind, CommandRecord, CommandResult, NewCommand
@@ -110,6 +111,35 @@ class CommandContract:
 
         assert again is not None
         assert again.takes == 2
+
+    async def test_a_command_that_its_worker_carries_out_itself_is_free_for_others_when_that_has_died(
+        self, store: Store
+    ) -> None:
+        await store.add_worker(worker("worker"), 60)
+        await store.add_worker(worker("other"), 60)
+
+        ordered = await store.order(replace(_new("key"), taken_by="worker"))
+
+        assert (ordered.status, ordered.taken_by, ordered.takes) == ("taken", "worker", 1)
+        assert await store.command("", "key") == ordered
+        assert await _taken(store, "other") is None
+        again = await _taken(store, "other", dead=["worker"])
+        assert again is not None
+        assert (again.taken_by, again.takes) == ("other", 2)
+        assert not await store.end_command("", ordered.number, 1, _DONE)
+
+    async def test_a_command_that_its_worker_carries_out_itself_ends(self, store: Store) -> None:
+        await store.add_worker(worker("worker"), 60)
+        ordered = await store.order(replace(_new("key"), taken_by="worker"))
+
+        assert await store.end_command("", ordered.number, 1, _DONE)
+
+        ended = await store.command("", "key")
+        assert ended is not None
+        assert (ended.status, ended.outcome) == ("done", _DONE.outcome)
+        assert await _taken(store, dead=["worker"]) is None
+        second = await store.order(replace(_new("key"), taken_by="worker"))
+        assert second == ended
 
     async def test_the_end_is_stored(self, store: Store) -> None:
         await store.order(_new("key", kind="clone", stimulation_id="run"))

@@ -7,9 +7,13 @@ if known then
   return record_of(known)
 end
 local number = string.format('%.0f', redis.call('HINCRBY', COMMANDS, 'last', 1))
-set(number, 'key', ARGV[3], 'status', 'waiting', 'ordered', NOW, 'takes', '0', unpack(ARGV, 4))
+set(number, 'key', ARGV[3], 'ordered', NOW, unpack(ARGV, 4))
 redis.call('HSET', COMMANDS, '=' .. ARGV[3], number)
-redis.call('ZADD', WAITING, 0, get(number, 'kind') .. ':' .. digits_of(number))
+if get(number, 'status') == 'taken' then
+  redis.call('ZADD', TAKEN, number, number)
+else
+  redis.call('ZADD', WAITING, 0, get(number, 'kind') .. ':' .. digits_of(number))
+end
 redis.call('ZADD', ABOUT, 0, '-' .. digits_of(number))
 local run = get(number, 'run')
 if run then

@@ -175,6 +175,20 @@ async def test_a_server_with_an_address_and_the_graph_carries_out_everything(sho
     assert (run["status"], run["clone_of"]["ref"]) == ("pending", "b")
 
 
+async def test_what_was_ordered_when_nobody_was_there_is_carried_out_by_the_next_server(
+    shop: Shop, sqlite_url: str
+) -> None:
+    async with shop.runner(sqlite_url, obeys=False) as runner:
+        await sell(runner, shop, "a", note="fail")
+        command = await runner.order("retry", "a", key="click")
+    assert command.status == "waiting"
+    with serve(sqlite_url, token=TOKEN, quiet=True) as url:
+        async with visiting(url) as visitor:
+            ended = await visitor.ended({"key": "click", "ended_at": None})
+
+    assert (ended["status"], ended["takes"]) == ("done", 1)
+
+
 # ---- who ---------------------------------------------------------------------------------------------------------
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypedDict, Unpack, final
 
@@ -33,7 +34,7 @@ from cnstra.devtools.streaming import EventRoutes
 from cnstra.devtools.watching import Lookout
 from cnstra.durable import Keep
 from cnstra.durable.commands import KINDS
-from cnstra.errors import RunNotFound, StoreError
+from cnstra.errors import CNSError, RunNotFound, StoreError
 from cnstra.inspection.declared import NO_SECRETS
 from cnstra.inspection.graphs import DeclaredGraph
 from cnstra.inspection.keys import Keys
@@ -54,6 +55,8 @@ _logger = logging.getLogger("cnstra.devtools")
 
 _API: Final = "/api/v1"
 _STATUSES: Final = {"history_too_long": 413}
+_LATEST_COMMANDS: Final = 50
+"""So many are looked at, when the server starts, for one that still waits."""
 
 
 @final
@@ -82,6 +85,7 @@ class DevTools:
         self.keys = keys
         self._reader = reader
         self._servant = servant
+        self._is_read_only = read_only
         views = Views(redaction)
         self._feed = Feed(Lookout(reader, views), reader.changed)
         secrets = NO_SECRETS if graph is None else graph.secrets
@@ -126,10 +130,21 @@ class DevTools:
         Args:
             app: Is not looked at.
         """
+        taking_up = asyncio.create_task(self._take_up(), name="cnstra-devtools-take-up")
         try:
             yield
         finally:
+            taking_up.cancel()
             await self.close()
+
+    async def _take_up(self) -> None:
+        """Have commands carried out that were given when nobody was there to do it."""
+        if self._servant is None or self._is_read_only:
+            return
+        with suppress(CNSError):  # the store is out of reach, which every request tells
+            latest = await self._reader.commands(limit=_LATEST_COMMANDS)
+            if any(command.ended_at is None for command in latest):
+                await self._servant.come()
 
     async def close(self) -> None:
         """End the streams, and close the store if it was opened here."""

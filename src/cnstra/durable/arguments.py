@@ -21,7 +21,7 @@ def one_of(value: Any, literal: Any, what: str) -> Any:
     Raises:
         GraphError: If it is not.
     """
-    if value not in get_args(literal):
+    if value not in literal.__args__:  # `get_args` takes three times as long
         raise GraphError(f"{what} is one of {', '.join(map(repr, get_args(literal)))}, not {value!r}")
     return value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cnstra.errors import PayloadError, UnknownName
 from cnstra.persist.records import Durability
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from cnstra.persist.registry import CNSPersistOptionsRegistry
 
 __all__ = ["EntryTask", "RunOptions", "named_route"]
+
+
+_to_json: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 class EntryTask(NamedTuple):
@@ -59,7 +62,7 @@ class RunOptions:
         """
         given = {name: value for name in self.__slots__ if (value := getattr(self, name)) not in (None, {})}
         try:
-            text = json.dumps(given, allow_nan=False, separators=(",", ":"))
+            text = _to_json(given)
             data = text.encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise PayloadError("metadata", "$", f"not plain JSON data ({error})") from error

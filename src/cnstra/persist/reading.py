@@ -35,7 +35,7 @@ def parse(data: bytes) -> Any:
     Raises:
         ValueError: If it is not JSON, or an object in it has a key twice.
     """
-    return json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+    return _DECODER.decode(data.decode())
 
 
 def first_dropped(stored: Any, kept: Any) -> str | None:
@@ -62,6 +62,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
 
 
 def _count(document: Any, places: dict[tuple[int, str | None], int]) -> Counter[int]:

@@ -103,7 +103,7 @@ class StimulationJob:
         _require_format(JOB_FORMAT if data.get("formatVersion") is None else data["formatVersion"])
         if data.get("collateralName") is None:
             raise PayloadError(_WHERE, "$", "the key 'collateralName' is missing")
-        given = {name: data[key] for name, key in _KEYS.items() if data.get(key) is not None}
+        given = {_NAMES[key]: value for key, value in data.items() if value is not None and key in _NAMES}
         for name, value in given.items():
             require_fitting(name, value)
         return cls(**given)
@@ -195,6 +195,7 @@ _KEYS: Final[Mapping[str, str]] = {
     for one in fields(StimulationJob)
 }
 """Attribute to key."""
+_NAMES: Final = {key: name for name, key in _KEYS.items()}
 
 
 def _is_count(value: object) -> bool:
@@ -244,6 +245,8 @@ def _require_format(version: object) -> None:
     Raises:
         PayloadError: If it is one, or the version cannot be read.
     """
+    if version == JOB_FORMAT:
+        return
     read = _VERSION.fullmatch(version) if isinstance(version, str) else None
     if read is None:
         raise PayloadError(_WHERE, "$.formatVersion", f"this must be text such as {JOB_FORMAT!r}, not {short(version)}")

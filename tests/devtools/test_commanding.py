@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -173,6 +174,20 @@ async def test_a_server_with_an_address_and_the_graph_carries_out_everything(sho
             run = await visitor.get(f"/runs/{clone['made']['ref']}")
 
     assert (run["status"], run["clone_of"]["ref"]) == ("pending", "b")
+
+
+async def test_a_server_that_is_stopped_from_the_event_loop_of_its_store_goes_without_a_trace(
+    store: MemoryStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serve(store, token=TOKEN, quiet=True) as url:
+        async with visiting(url) as visitor:
+            await visitor.ended(await visitor.order("retry", "a"))
+        assert len(await store.workers()) == 1
+    async with asyncio.timeout(60):
+        while await store.workers():
+            await asyncio.sleep(0.01)
+
+    assert not caplog.records
 
 
 async def test_what_was_ordered_when_nobody_was_there_is_carried_out_by_the_next_server(

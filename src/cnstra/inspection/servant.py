@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final, final
 
@@ -49,19 +50,35 @@ class Servant:
         """Go; commands that wait then wait for others."""
         async with self._lock:
             runner, self._runner = self._runner, None
-            if runner is not None:
-                with suppress(CNSError, TimeoutError):
-                    await self._there(runner.close())
+            if runner is None:
+                return
+            with suppress(CNSError):
+                if self._loop is None:
+                    await runner.close()
+                else:  # whoever runs that event loop may be waiting for this: it closes when it comes to it
+                    _begin(runner.close(), self._loop)
 
     async def _there(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something in the event loop of the store."""
         if self._loop is None:
             await work
             return
+        doing = _begin(work, self._loop)
         try:
-            doing = asyncio.run_coroutine_threadsafe(work, self._loop)
-        except RuntimeError as error:
-            work.close()
-            raise CNSError("the event loop that the store belongs to has stopped") from error
-        async with asyncio.timeout(_PATIENCE):
-            await asyncio.wrap_future(doing)
+            async with asyncio.timeout(_PATIENCE):
+                await asyncio.wrap_future(doing)
+        except TimeoutError as error:
+            raise CNSError("the event loop that the store belongs to does not answer") from error
+
+
+def _begin(work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> Future[None]:
+    """Do something in another event loop.
+
+    Raises:
+        CNSError: If that has been closed.
+    """
+    try:
+        return asyncio.run_coroutine_threadsafe(work, loop)
+    except RuntimeError as error:
+        work.close()
+        raise CNSError("the event loop that the store belongs to has stopped") from error

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Host"]
 
 _GREEN: Final = ("gevent", "eventlet")
+_NOBODY_LEFT: Final = 70
+"""The exit status of a process that was born after the death of its worker; nobody is there to look at it."""
 
 
 @final
@@ -32,6 +34,7 @@ class Host:
         self._app = app
         self._make = make
         self._bells: Bells | None = None
+        self._main_pid = 0
         self._lock = threading.Lock()
         self._worker: ProcessWorker | None = None
 
@@ -69,7 +72,7 @@ class Host:
         pool = sender.pool_cls if isinstance(sender.pool_cls, str) else sender.pool_cls.__module__
         if pool.endswith(_GREEN):
             raise SystemExit("durable tasks run in event loops, not in greenlets: use --pool prefork, threads or solo")
-        self._bells = Bells()
+        self._bells, self._main_pid = Bells(), os.getpid()
 
     def _ring(self, how: str, **_: object) -> None:
         """Tell all processes: a warm shutdown would wait until their runs are at their end."""
@@ -87,8 +90,13 @@ class Host:
     # ---- told by Celery, in the processes that run tasks -----------------------------------------------------
 
     def _init_process(self, **_: object) -> None:
-        if self._bells is not None:  # it is a process of a worker of this app
-            self._here()
+        if self._bells is None:  # it is no process of a worker of this app
+            return
+        if os.getppid() != self._main_pid:
+            # Celery has a child die with the main process from now on. One whose main process is dead by now would
+            # wait for ever for tasks, and hold runs.
+            os._exit(_NOBODY_LEFT)
+        self._here()
 
     def _end(self, **_: object) -> None:
         with self._lock:

@@ -10,7 +10,7 @@ GATED := core persist
 GATE := 95
 VERSIONS := 3.11 3.12 3.13
 # Many tests wait for processes and servers, so there are more of pytest's workers than cores.
-export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell expr $$(nproc) \* 3 / 2)
+export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
 NEED_VENV := $(SYNCED)
 PEERS := $(VENV)-bench/.synced
 PAGE := src/cnstra/devtools/static/index.html

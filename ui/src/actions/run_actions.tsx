@@ -1,6 +1,6 @@
 /** What can be done with a run: the buttons in its head. */
 
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import { apiUrl } from "../api/client";
 import { may } from "../api/meta";
 import type { Run } from "../api/types";
@@ -19,7 +19,7 @@ const DEEDS: ReadonlyArray<{ what: Deed; label: string; icon: IconName; key?: st
 export function RunActions({ run }: { run: Run }) {
   const possible = DEEDS.filter(({ what }) => may(what) && obstacle(what, run) === null);
   const canRetry = possible.some(({ what }) => what === "retry");
-  useEffect(() => (canRetry ? onKey("r", () => (asked.value = { what: "retry", run })) : undefined), [canRetry, run]);
+  useLayoutEffect(() => (canRetry ? onKey("r", () => (asked.value = { what: "retry", run })) : undefined), [canRetry, run]);
   return (
     <div class="actions" role="group" aria-label="Actions">
       {possible.map(({ what, label, icon, key }) => (

@@ -14,6 +14,7 @@ const PLACES: Readonly<Record<string, string>> = { r: "runs", g: "graph", n: "ne
 const SECOND_KEY = 1_000;
 let goingSince = -Infinity;
 
+/** Have a key of the view do something; in a layout effect, or a key that is pressed as soon as there is something to see is lost. */
 export function onKey(key: string, act: () => void): () => void {
   own.set(key, act);
   return () => {

@@ -1,7 +1,7 @@
 /** One activation: its error, what it was given, what it emitted, and how it changed the contexts. */
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { asked } from "../actions/asked";
 import { ask } from "../api/client";
 import { useFetched } from "../api/fetched";
@@ -34,7 +34,7 @@ export function TaskPanel({ runRef, taskKey, story }: { runRef: string; taskKey:
   const found = useFetched(`task ${path.join(" ")}`, (signal) => ask<Detail>(path, {}, signal));
   const [whole, setWhole] = useState<Detail | null>(null);
   const panel = useRef<HTMLElement>(null);
-  useEffect(() => onKey("Escape", close), []);
+  useLayoutEffect(() => onKey("Escape", close), []);
   useEffect(() => {
     if (getComputedStyle(panel.current!).position === "fixed") panel.current!.focus();
   }, []);

@@ -1,6 +1,6 @@
 /** One run: what happened, where it failed, and what is left of it. */
 
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { CommandTable } from "../actions/command_table";
 import { RunActions } from "../actions/run_actions";
 import { UnderWay } from "../actions/under_way";
@@ -56,7 +56,7 @@ function Told({ story, runRef }: { story: Story; runRef: string }) {
   const failure = firstFailure(story);
   const showFailure = useRef(() => {});
   showFailure.current = () => failure && adjust({ task: keyOf(failure) });
-  useEffect(() => onKey("f", () => showFailure.current()), []);
+  useLayoutEffect(() => onKey("f", () => showFailure.current()), []);
   return (
     <>
       <Head run={story.run} />

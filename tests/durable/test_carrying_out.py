@@ -34,16 +34,19 @@ async def dying(runner: DurableRunner, kind: CommandKind) -> AsyncIterator[Deed]
 
 
 async def test_it_is_done_at_once_and_told_of(store: Store) -> None:
-    async with failed(store, "a") as (runner, _, switch):
+    async with failed(store, "a") as (runner, graph, switch):
         switch.on = False
         async with runner.carrying_out("retry", "a", actor="ann") as deed:
             [open_] = await runner.commands("a")
             assert (open_.status, open_.taken_by, open_.takes) == ("taken", runner.worker_id, 1)
+            await (await runner.enqueue(graph.signal(2), stimulation_id="b"))  # has it look for commands
+            await asyncio.sleep(0.1)
             await runner.requeue("a")
             deed.outcome = "it waits"
         [command] = await runner.commands("a")
-        await until_run(runner, lambda run: run.status == "completed")
+        await until_run(runner, lambda run: run.stimulation_id == "a" and run.status == "completed")
 
+    assert command.takes == 1
     assert (command.kind, command.actor, command.status, command.outcome) == ("retry", "ann", "done", "it waits")
 
 

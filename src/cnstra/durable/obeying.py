@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Final, Protocol, final
@@ -87,6 +87,18 @@ class Obedience:
         self._news = asyncio.Event()
         self._news.set()
         self._postponed: dict[int, _Postponed] = {}
+        self._taking = asyncio.Lock()
+        self._by_hand = 0
+
+    @asynccontextmanager
+    async def spared(self) -> AsyncIterator[None]:
+        """Leave alone, as long as this is open, what this worker has stored as its own to do it by hand."""
+        async with self._taking:  # what is being taken now may be anything that this worker has
+            self._by_hand += 1
+        try:
+            yield
+        finally:
+            self._by_hand -= 1
 
     def look(self) -> None:
         """Have it look soon: something in the store may have changed."""
@@ -127,10 +139,11 @@ class Obedience:
 
     async def _take(self) -> CommandRecord | None:
         dead = await self._dead()
-        if not self._postponed:
-            # Whatever this worker holds now was given to it without its knowing: the answer has got lost.
-            dead = dead | {self._worker_id()}
-        return await self._store.take_command(self._scope, self._worker_id(), kinds=self._kinds, dead=dead)
+        async with self._taking:
+            if not (self._postponed or self._by_hand):
+                # Whatever this worker holds now was given to it without its knowing: the answer has got lost.
+                dead = dead | {self._worker_id()}
+            return await self._store.take_command(self._scope, self._worker_id(), kinds=self._kinds, dead=dead)
 
     async def _try_again(self, one: _Postponed, clock: Callable[[], float]) -> None:
         now = await self._store.command(self._scope, one.command.key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -39,6 +39,7 @@ class CommandedRuns(PerformedRuns):
     """What a runner does to have commands carried out."""
 
     _obeys: bool
+    _obedience: Obedience | None = None
 
     @property
     def obeys(self) -> bool:
@@ -118,17 +119,18 @@ class CommandedRuns(PerformedRuns):
         """
         self._worker.require_lease()
         new = new_command(self.scope, kind, stimulation_id, key=new_stimulation_id(), actor=actor, arguments=arguments)
-        record = await self.store.order(replace(new, taken_by=self._worker.worker_id))
-        deed = Deed(derived_id(record))
-        try:
-            yield deed
-        except StoreError:  # nobody knows whether it was done
-            raise
-        except CNSError as error:
-            await self._end_deed(record.number, CommandResult("refused", str(error)))
-            raise
-        else:
-            await self._end_deed(record.number, CommandResult("done", deed.outcome, deed.made))
+        async with nullcontext() if self._obedience is None else self._obedience.spared():
+            record = await self.store.order(replace(new, taken_by=self._worker.worker_id))
+            deed = Deed(derived_id(record))
+            try:
+                yield deed
+            except StoreError:  # nobody knows whether it was done
+                raise
+            except CNSError as error:
+                await self._end_deed(record.number, CommandResult("refused", str(error)))
+                raise
+            else:
+                await self._end_deed(record.number, CommandResult("done", deed.outcome, deed.made))
 
     async def _end_deed(self, number: int, result: CommandResult) -> None:
         await self.store.end_command(self.scope, number, 1, result)
@@ -157,7 +159,7 @@ class CommandedRuns(PerformedRuns):
 
     def _obey(self) -> None:
         """Carry commands out while the worker is open."""
-        obedience = Obedience(
+        self._obedience = obedience = Obedience(
             self.store,
             self.scope,
             kinds=(*ANYWHERE, *WITH_GRAPH) if self._graph.cns.neurons else ANYWHERE,

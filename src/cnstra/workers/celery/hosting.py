@@ -92,7 +92,7 @@ class Host:
     def _init_process(self, **_: object) -> None:
         if self._bells is None:  # it is no process of a worker of this app
             return
-        if os.getppid() != self._main_pid:
+        if self._main_pid not in (os.getpid(), os.getppid()):  # the first with --pool solo
             # Celery has a child die with the main process from now on. One whose main process is dead by now would
             # wait for ever for tasks, and hold runs.
             os._exit(_NOBODY_LEFT)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
@@ -94,7 +94,8 @@ class ProcessWorker:
         except asyncio.CancelledError:
             return GIVEN_BACK
         except SoftTimeLimitExceeded as error:
-            self._loop.call_soon_threadsafe(turn.cancel)
+            with suppress(RuntimeError):  # the event loop has ended, and with it the turn
+                self._loop.call_soon_threadsafe(turn.cancel)
             return Retry(0.0, "its soft time limit has passed; the run was given back", error=error)
         except Exception as error:
             logger.exception("job %s could not be handled", delivery.job_id)
